@@ -1,0 +1,97 @@
+"""A console block to commands: what is typed, and what the page says comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proof.errors import ProofError
+from proof.page import Block
+from proof.positions import Origin
+
+PROMPT = "$ "
+CONTINUATION = "> "
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a console block.
+
+    Attributes:
+        text: What is typed, without prompts; may be of several lines.
+        shown: The output that the page shows, line by line.
+        block: The block that it stands in.
+        index: Number, from 0, of the block's line that has its prompt.
+        first: Number, from 0, of the block's line that its output begins at.
+    """
+
+    text: str
+    shown: tuple[str, ...]
+    block: Block
+    index: int
+    first: int
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the command is written."""
+        return self.block.origin(self.index)
+
+    @property
+    def needs_kernel(self) -> bool:
+        """Whether it runs on the chosen kernel: it does if it begins with `sudo`."""
+        words = self.text.split(maxsplit=1)
+        return bool(words) and words[0] == "sudo"
+
+    def shown_at(self, index: int) -> Origin | None:
+        """Return where a line of the shown output is written; past its end, the last of them.
+
+        Without any shown output, that is the command's own last line.
+        """
+        last = self.first + len(self.shown) - 1
+        return self.block.origin(min(self.first + index, last))
+
+
+def read_console(block: Block) -> list[Command]:
+    """Split a console block into commands and their output.
+
+    A command begins at a line with the prompt `$ `; the lines directly below it that begin with
+    `> ` continue it, and everything up to the next prompt is output.
+
+    Raises:
+        ProofError: The block has no command, or begins with something else than one.
+    """
+    commands: list[Command] = []
+    lines = block.lines
+    if lines and lines[0].startswith("# "):
+        raise ProofError(
+            "the prompt `# ` takes the reader to be root; write `$ ` and begin what needs"
+            " privilege with `sudo`",
+            block.start,
+        )
+    if not any(line.startswith(PROMPT) for line in lines):
+        raise ProofError(
+            "this console block holds no command; begin each with the prompt `$ `, or mark the"
+            " block { .illustration } with the language `text`",
+            block.start,
+        )
+    number = 0
+    while number < len(lines):
+        if not lines[number].startswith(PROMPT):
+            raise ProofError(
+                "output without a command before it; begin the block with a command at `$ `",
+                block.origin(number),
+            )
+        index, typed = number, [lines[number][len(PROMPT) :]]
+        number += 1
+        while number < len(lines) and _continues(lines[number]):
+            typed.append(lines[number][len(CONTINUATION) :])
+            number += 1
+        first = number
+        while number < len(lines) and not lines[number].startswith(PROMPT):
+            number += 1
+        shown = lines[first:number]
+        commands.append(Command("\n".join(typed), shown, block, index, first))
+    return commands
+
+
+def _continues(line: str) -> bool:
+    return line.startswith(CONTINUATION) or line == CONTINUATION.rstrip()

@@ -1,0 +1,259 @@
+"""Blocks to examples: which blocks of a page are one session, and what becomes of every block."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from proof.commands import Command, read_console
+from proof.errors import ProofError
+from proof.illustration import check_illustration
+from proof.page import Block, Heading, Page
+
+CONSOLE = "console"
+ILLUSTRATION = "illustration"
+DIFFERS = "differs"
+
+
+class Role(enum.Enum):
+    """What becomes of a block."""
+
+    FILE = "file"
+    CONSOLE = "commands"
+    ILLUSTRATION = "illustration"
+    UNACCOUNTED = "unaccounted"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one reader does: the files to write and the commands to type.
+
+    Attributes:
+        label: The tabs chosen ("C", "Python"), or "" where there is no choice.
+        files: The block of each file, by the name under its title.
+        commands: The commands, in the page's order.
+    """
+
+    label: str
+    files: dict[str, Block]
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example of a page, with a session for each of its alternatives.
+
+    Attributes:
+        page: The page's path from the repository's root.
+        id: The id of the heading of its section; "top" for what stands before any heading.
+        heading: That heading.
+        blocks: All blocks of the section.
+        sessions: What to repeat; at least one.
+    """
+
+    page: str
+    id: str
+    heading: Heading | None
+    blocks: tuple[Block, ...]
+    sessions: tuple[Session, ...]
+
+    @property
+    def name(self) -> str:
+        """The example's name in messages and among the tests."""
+        return f"{self.page}::{self.id}"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the blocks of a page: its examples, each block's role, and what is wrong."""
+
+    page: Page
+    examples: tuple[Example, ...]
+    roles: tuple[tuple[Block, Role], ...]
+    problems: tuple[ProofError, ...]
+
+    def example_of(self, block: Block) -> Example | None:
+        """Return the example that the block is a part of."""
+        return next((e for e in self.examples if block in e.blocks), None)
+
+
+def role(block: Block) -> Role:
+    """Say what becomes of a block by its marks alone."""
+    if ILLUSTRATION in block.classes:
+        return Role.ILLUSTRATION
+    if block.language == CONSOLE:
+        return Role.CONSOLE
+    return Role.FILE if block.title else Role.UNACCOUNTED
+
+
+def read_page(page: Page) -> Account:
+    """Account for every block of a page.
+
+    Nothing is raised, so that one bad block does not hide the others: what is wrong stands in the
+    answer's `problems`, of which any must fail the page.
+    """
+    examples, problems = find_examples(page)
+    for blocks in _sections(page).values():
+        if not _is_example(blocks):
+            problems += [_stray(b) for b in blocks if role(b) is Role.FILE]
+    for block in page.blocks:
+        problems += _judge(block)
+    problems += [_unseen(page, origin) for origin in page.unseen]
+    return Account(page, tuple(examples), tuple((b, role(b)) for b in page.blocks), tuple(problems))
+
+
+def find_examples(page: Page) -> tuple[list[Example], list[ProofError]]:
+    """Find the examples of a page, and what is wrong with those that cannot be read."""
+    examples: list[Example] = []
+    problems: list[ProofError] = []
+    for heading, blocks in _sections(page).items():
+        if _is_example(blocks):
+            try:
+                examples.append(_example(page.path, heading, blocks))
+            except ProofError as error:
+                problems.append(error)
+    return examples, problems
+
+
+def _sections(page: Page) -> dict[Heading | None, list[Block]]:
+    sections: dict[Heading | None, list[Block]] = {}
+    for block in page.blocks:
+        sections.setdefault(_section(block), []).append(block)
+    return sections
+
+
+def _is_example(blocks: Sequence[Block]) -> bool:
+    return any(role(b) is Role.CONSOLE for b in blocks)
+
+
+def _section(block: Block) -> Heading | None:
+    for heading in reversed(block.headings):
+        if heading.text.startswith("Example"):
+            return heading
+    return block.headings[-1] if block.headings else None
+
+
+def _stray(block: Block) -> ProofError:
+    return ProofError(
+        f"the file {block.title!r} belongs to no example, as its section has no `console` block;"
+        " add the commands that use it, or mark it { .illustration }",
+        block.start,
+    )
+
+
+def _unseen(page: Page, origin: object) -> ProofError:
+    return ProofError(
+        f"{origin or page.path}: this looks like a fence, but the site makes no code block of it;"
+        ' close it, indent it as its neighbours, and write its options as title="..." or { ... }'
+    )
+
+
+def _judge(block: Block) -> Iterator[ProofError]:
+    if block.fence is None and block.start is not None:
+        yield ProofError(
+            "this block is not fenced (indented by four spaces, or HTML's <pre>); fence it, or"
+            " take away the indent if it is no code",
+            block.start,
+        )
+        return
+    if block.fence and not block.fence.known:
+        yield ProofError(
+            f"no highlighting knows the language {block.fence.language!r}; correct its name, or"
+            " write `text`",
+            block.start,
+        )
+    if role(block) is Role.UNACCOUNTED:
+        yield ProofError(
+            f"nothing accounts for this {block.language} block; make it a file of an example with"
+            ' title="name", commands and output with the language `console`, or mark what is only'
+            " shown with the class { .illustration }",
+            block.start,
+        )
+    elif role(block) is Role.ILLUSTRATION:
+        try:
+            check_illustration(block)
+        except ProofError as error:
+            yield error
+
+
+def _example(page: str, heading: Heading | None, blocks: Sequence[Block]) -> Example:
+    if heading is not None and not (heading.top and heading.id):
+        raise ProofError(
+            f"{page}: the example's heading {heading.text!r} stands inside a tab, a list or an"
+            " admonition (or has no id); move it out, so that the section has an end"
+        )
+    sessions = tuple(_session(label, blocks) for label in _alternatives(blocks))
+    return Example(page, heading.id if heading else "top", heading, tuple(blocks), sessions)
+
+
+def _console_sets(blocks: Sequence[Block]) -> dict[str, list[str]]:
+    """Return the labels, of those tabs that hold commands, of each set of tabs that does."""
+    sets: dict[str, list[str]] = {}
+    for block in blocks:
+        if role(block) is Role.CONSOLE:
+            for tab in block.tabs:
+                labels = sets.setdefault(tab.set, [])
+                if tab.label not in labels:
+                    labels.append(tab.label)
+    return sets
+
+
+def choice(block: Block, blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Return the labels of the alternatives that a block belongs to, outermost first.
+
+    Tabs without commands are no choice: their files serve everyone.
+    """
+    sets = _console_sets(blocks)
+    return tuple(t.label for t in block.tabs if t.label in sets.get(t.set, ()))
+
+
+def _alternatives(blocks: Sequence[Block]) -> list[tuple[str, ...]]:
+    consoles = [b for b in blocks if role(b) is Role.CONSOLE]
+    chosen = list(dict.fromkeys(choice(b, blocks) for b in consoles))
+    leaves = [c for c in chosen if not any(o != c and o[: len(c)] == c for o in chosen)]
+    # Sets side by side (one to build, one to run) are linked by their labels, which must agree.
+    outer: dict[str, set[str]] = {}
+    for block in consoles:
+        if block.tabs:
+            outer.setdefault(block.tabs[0].set, set()).add(block.tabs[0].label)
+    if len({frozenset(labels) for labels in outer.values()}) > 1:
+        raise ProofError(
+            "the tabs that hold commands must carry the same labels throughout an example, but"
+            f" here they are {' and '.join('/'.join(sorted(v)) for v in outer.values())}",
+            consoles[0].start,
+        )
+    return leaves
+
+
+def _session(label: tuple[str, ...], blocks: Sequence[Block]) -> Session:
+    files: dict[str, Block] = {}
+    commands: list[Command] = []
+    for block in blocks:
+        mine = choice(block, blocks)
+        if mine != label[: len(mine)]:
+            continue
+        if role(block) is Role.CONSOLE:
+            commands += read_console(block)
+        elif role(block) is Role.FILE:
+            name = _file_name(block)
+            if name in files and files[name].text != block.text:
+                raise ProofError(
+                    f"a second, different file {name!r}, after the one at {files[name].start};"
+                    " give it another name",
+                    block.start,
+                )
+            files.setdefault(name, block)
+    return Session(" / ".join(label), files, tuple(commands))
+
+
+def _file_name(block: Block) -> str:
+    path = PurePosixPath(block.title or "")
+    if path.is_absolute() or ".." in path.parts or str(path) in (".", "") or "~" in path.parts:
+        raise ProofError(
+            f"the title {block.title!r} is no name for a file of an example; write a path below"
+            " the reader's empty directory",
+            block.start,
+        )
+    return str(path)

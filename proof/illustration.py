@@ -1,0 +1,132 @@
+"""Illustrations: what a page only shows must still parse in the language that it claims to be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import tomllib
+from collections.abc import Callable
+from functools import cache
+
+import tree_sitter
+import tree_sitter_c
+import yaml
+from pygments.lexers import get_lexer_by_name
+
+from proof.commands import read_console
+from proof.errors import ProofError
+from proof.page import Block
+
+
+def check_illustration(block: Block) -> None:
+    """Parse a block that is not run.
+
+    Raises:
+        ProofError: It does not parse, or nothing here can parse its language.
+    """
+    # An author may write `py` or `yml`: Pygments knows all names of a language.
+    language = get_lexer_by_name(block.language).aliases[0]
+    check = _CHECKS.get(language)
+    if check is None:
+        raise ProofError(
+            f"an illustration in {block.language} cannot be checked (known are"
+            f" {', '.join(sorted(_CHECKS))}); make it `text`, or a file of an example",
+            block.start,
+        )
+    if fault := check(block):
+        line, what = fault
+        raise ProofError(
+            f"this illustration is no valid {block.language}: {what}", block.origin(line)
+        )
+
+
+Fault = tuple[int, str] | None
+"""Number, from 0, of the line that is wrong, and what is wrong with it."""
+
+
+def _python(block: Block) -> Fault:
+    try:
+        ast.parse(block.text)
+    except SyntaxError as error:
+        return (error.lineno or 1) - 1, error.msg
+    return None
+
+
+@cache
+def _c_parser() -> tree_sitter.Parser:
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
+
+
+def _c(block: Block) -> Fault:
+    node = _c_parser().parse(block.text.encode()).root_node
+    if not node.has_error:
+        return None
+    # The innermost, first node with an error is the closest to what is wrong.
+    while inner := next((c for c in node.children if c.has_error or c.is_missing), None):
+        node = inner
+    what = f"{node.type} is missing" if node.is_missing else "syntax error"
+    return node.start_point[0], what
+
+
+def _bash(block: Block) -> Fault:
+    return _bash_text(block.text)
+
+
+def _bash_text(text: str) -> Fault:
+    done = subprocess.run(
+        ["bash", "-n"], input=text, capture_output=True, text=True, check=False, env={"LANG": "C"}
+    )
+    if done.returncode == 0 and not done.stderr:
+        return None
+    first = (done.stderr.splitlines() or ["bash refuses it"])[0]
+    place, _, what = first.removeprefix("bash: line ").partition(": ")
+    return (int(place) - 1 if place.isdigit() else 0), what or first
+
+
+def _console(block: Block) -> Fault:
+    for command in read_console(block):
+        if fault := _bash_text(command.text + "\n"):
+            return command.index + fault[0], fault[1]
+    return None
+
+
+def _json(block: Block) -> Fault:
+    try:
+        json.loads(block.text)
+    except json.JSONDecodeError as error:
+        return error.lineno - 1, error.msg
+    return None
+
+
+def _toml(block: Block) -> Fault:
+    try:
+        tomllib.loads(block.text)
+    except tomllib.TOMLDecodeError as error:
+        return 0, str(error)
+    return None
+
+
+def _yaml(block: Block) -> Fault:
+    try:
+        list(yaml.compose_all(block.text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        return line, str(error.problem)
+    return None
+
+
+def _text(_block: Block) -> Fault:
+    return None
+
+
+_CHECKS: dict[str, Callable[[Block], Fault]] = {
+    "python": _python,
+    "c": _c,
+    "bash": _bash,
+    "console": _console,
+    "json": _json,
+    "toml": _toml,
+    "yaml": _yaml,
+    "text": _text,
+}

@@ -1,0 +1,175 @@
+"""Example to verdict: repeat its sessions and say, in words, what is not as the page says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proof.commands import Command
+from proof.compare import align, decode, matches, unified, visible
+from proof.examples import DIFFERS, Example, Session
+from proof.kernel import Kernel
+from proof.session import LIMIT, Outcome, Repeated, repeat
+
+_REFERENCE = re.compile(
+    r"""(?x)
+    (?P<file>[\w./+-]+):(?P<line>\d+)\b |                 # compilers, and the verifier's log
+    File\ "(?P<python>[^"]+)",\ line\ (?P<python_line>\d+)  # a Python traceback
+    """
+)
+_STATUS = "echo $?"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of an example: an outcome for each session, and what is wrong, in words.
+
+    An example is proved if `failures` is empty.
+    """
+
+    example: Example
+    repeated: tuple[Repeated, ...]
+    failures: tuple[str, ...]
+
+    @property
+    def on_kernel(self) -> bool:
+        """Whether a command ran on the kernel, not only on the machine around it."""
+        return any(
+            command.needs_kernel
+            for session, run in zip(self.example.sessions, self.repeated, strict=True)
+            for command, _ in zip(session.commands, run.outcomes, strict=False)
+        )
+
+
+def prove(example: Example, kernel: Kernel, limit: float = LIMIT) -> Proof:
+    """Repeat an example's sessions, each from its own empty directory.
+
+    Args:
+        example: What to repeat.
+        kernel: Where commands that begin with `sudo` run.
+        limit: Seconds for each session.
+
+    Raises:
+        ProofError: The kernel is not fit for it.
+    """
+    kernel.check()
+    runs: list[Repeated] = []
+    failures: list[str] = []
+    for session in example.sessions:
+        files = {name: block.text for name, block in session.files.items()}
+        run = repeat(files, [command.text for command in session.commands], kernel, limit)
+        runs.append(run)
+        failures += _session_failures(example, session, run)
+    if not failures:
+        failures += _unlike(example, runs)
+    return Proof(example, tuple(runs), tuple(failures))
+
+
+def _session_failures(example: Example, session: Session, run: Repeated) -> Iterator[str]:
+    commands = session.commands
+    for number, (command, outcome) in enumerate(zip(commands, run.outcomes, strict=False)):
+        asked = number + 1 < len(commands) and commands[number + 1].text.strip() == _STATUS
+        printed = decode(outcome.output)
+        if outcome.status is None:
+            what = f"this command {run.ended}"
+            body = _quote(printed)
+            yield _failure(example, session, command, what, body=body, printed=printed)
+            return
+        if outcome.status and not asked:
+            what = (
+                f"this command failed with status {outcome.status}; if it is meant to, let"
+                f" `$ {_STATUS}` follow it"
+            )
+            body = _quote(printed)
+            yield _failure(example, session, command, what, body=body, printed=printed)
+            return
+        steps = align(command.shown, printed)
+        wrong = next((s for s in steps if s.mark != " "), None)
+        if wrong:
+            where = command.shown_at(wrong.shown) if command.shown else command.origin
+            body = ["--- shown", "+++ printed", *unified(steps)]
+            what = "the page shows another output than this command printed"
+            yield _failure(example, session, command, what, body=body, printed=printed, where=where)
+
+
+def _failure(
+    example: Example,
+    session: Session,
+    command: Command,
+    what: str,
+    *,
+    body: Sequence[str],
+    printed: Sequence[str],
+    where: object = None,
+) -> str:
+    label = f" ({session.label})" if session.label else ""
+    first, *more = command.text.split("\n")
+    lines = [f"{where or command.origin}: {what}", f"  in {example.name}{label}", f"  $ {first}"]
+    lines += [f"  > {line}" for line in more]
+    lines += [f"  {line}" for line in body]
+    references = list(_references(session, printed))
+    if references:
+        lines += ["  where", *(f"    {line}" for line in references)]
+    return "\n".join(lines)
+
+
+def _quote(printed: Sequence[str]) -> list[str]:
+    return [f"| {visible(line)}" for line in printed] or ["(it printed nothing)"]
+
+
+def _references(session: Session, printed: Sequence[str]) -> Iterator[str]:
+    """Translate what the output says of lines of the example's files into lines of the source."""
+    said: set[tuple[str, int]] = set()
+    for match in _REFERENCE.finditer("\n".join(printed)):
+        path = match["file"] or match["python"]
+        line = int(match["line"] or match["python_line"])
+        for name, block in session.files.items():
+            here = Path(path).as_posix()
+            if (here == name or here.endswith(f"/{name}")) and (name, line) not in said:
+                said.add((name, line))
+                if 0 < line <= len(block.lines):
+                    yield f"{name}:{line} is {block.origin(line - 1)}"
+
+
+def _unlike(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
+    """Compare what alternatives do on the kernel, which is what they claim to do alike."""
+    sides = [
+        [
+            (command, outcome)
+            for command, outcome in zip(session.commands, run.outcomes, strict=True)
+            if command.needs_kernel and command.block.tabs and DIFFERS not in command.block.classes
+        ]
+        for session, run in zip(example.sessions, runs, strict=True)
+    ]
+    for session, side in zip(example.sessions[1:], sides[1:], strict=True):
+        labels = f"{example.sessions[0].label} and {session.label}"
+        if len(side) != len(sides[0]):
+            yield (
+                f"{example.name}: the alternatives {labels} run {len(sides[0])} and {len(side)}"
+                " commands with sudo, so they cannot be compared; let them do alike, or give the"
+                f" blocks the class {{ .{DIFFERS} }}"
+            )
+            continue
+        for left, right in zip(sides[0], side, strict=True):
+            yield from _difference(example, labels, left, right)
+
+
+def _difference(
+    example: Example, labels: str, left: tuple[Command, Outcome], right: tuple[Command, Outcome]
+) -> Iterator[str]:
+    (first, one), (second, other) = left, right
+    printed, also = decode(one.output), decode(other.output)
+    # Where the page leaves room with wildcards, each may differ as the other's text allows.
+    if printed == also or (matches(first.shown, also) and matches(second.shown, printed)):
+        return
+    body = [f"--- {first.origin}", f"+++ {second.origin}", *unified(align(printed, also))]
+    yield "\n".join(
+        [
+            f"{second.origin}: the alternatives {labels} print different things; let them do alike,"
+            f" or give the block the class {{ .{DIFFERS} }}",
+            f"  in {example.name}",
+            *(f"  {line}" for line in body),
+        ]
+    )

@@ -1,0 +1,204 @@
+"""Proof to record: what ran, where and when, kept in the repository for the site to show."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import platform
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from proof.compare import decode
+from proof.errors import ProofError
+from proof.examples import DIFFERS, Example
+from proof.kernel import Kernel
+from proof.prove import Proof
+
+COMMAND = "make record"
+"""What a user types to write records."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an example on one kernel, whose output was what the page shows.
+
+    Attributes:
+        kernel: The kernel's release, as `uname -r` prints it.
+        arch: The machine's architecture.
+        libbpf: Version of the libbpf that is loaded at run time.
+        clang: Version of clang.
+        cc: Name and version of the C compiler that `cc` is.
+        python: Version of the Python interpreter.
+        date: The day, in UTC, as YYYY-MM-DD.
+        outputs: For each session, by its label, the output of each command.
+    """
+
+    kernel: str
+    arch: str
+    libbpf: str
+    clang: str
+    cc: str
+    python: str
+    date: str
+    outputs: dict[str, list[str]]
+
+    @property
+    def series(self) -> str:
+        """The kernel's series: 6.18 of 6.18.44-1-amd64."""
+        return ".".join(self.kernel.split(".")[:2]).split("-")[0]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a later run must share with this one to take its place."""
+        return self.series, self.arch, self.libbpf
+
+
+@dataclass(frozen=True)
+class Record:
+    """The runs of an example, all of one and the same text of it."""
+
+    page: str
+    example: str
+    hash: str
+    runs: tuple[Run, ...]
+
+
+def digest(example: Example) -> str:
+    """Hash all that decides what a reader does and sees: files, commands and shown output."""
+    sessions = [
+        {
+            "label": session.label,
+            "files": {name: block.text for name, block in session.files.items()},
+            "commands": [
+                [c.text, list(c.shown), DIFFERS in c.block.classes] for c in session.commands
+            ],
+        }
+        for session in example.sessions
+    ]
+    text = json.dumps(sessions, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def path_of(example: Example, records: Path, docs: str) -> Path:
+    """Return where an example's record is kept.
+
+    Args:
+        example: The example.
+        records: The directory of all records.
+        docs: The directory of the site's pages, from the repository's root.
+    """
+    page = PurePosixPath(example.page)
+    if page.is_relative_to(docs):
+        page = page.relative_to(docs)
+    return records / page.with_suffix("") / f"{example.id}.json"
+
+
+def read(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        ProofError: The file is no record.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(Run(**run) for run in data.pop("runs"))
+        return Record(runs=runs, **data)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProofError(
+            f"{path}: is no record ({error}); delete it and run `{COMMAND}`"
+        ) from error
+
+
+def read_all(records: Path) -> Iterator[Record]:
+    """Read every record of a directory."""
+    for path in sorted(records.rglob("*.json")):
+        yield read(path)
+
+
+def write(proof: Proof, kernel: Kernel, records: Path, docs: str) -> Path:
+    """Add a run to an example's record.
+
+    Runs of a text of the example that is no longer the page's are dropped, and a run takes the
+    place of an older one with the same kernel series, architecture and libbpf.
+
+    Raises:
+        ProofError: The example failed, so that there is nothing to record.
+    """
+    example = proof.example
+    if proof.failures:
+        raise ProofError(f"{example.name}: cannot be recorded, as it failed")
+    path, hashed = path_of(example, records, docs), digest(example)
+    run = _run(proof, kernel)
+    runs = [run]
+    if path.exists() and (old := read(path)).hash == hashed:
+        runs += [r for r in old.runs if r.key != run.key]
+    runs.sort(key=lambda r: ([int(n) for n in re.findall(r"\d+", r.series)], r.key))
+    record = Record(example.page, example.id, hashed, tuple(runs))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
+    """Delete the records of examples that are on no page any more; return their paths."""
+    orphans = [path for path in sorted(records.rglob("*.json")) if path not in kept]
+    for path in orphans:
+        path.unlink()
+        for parent in path.parents:
+            if parent == records or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    return orphans
+
+
+def _run(proof: Proof, kernel: Kernel) -> Run:
+    outputs = {
+        session.label: ["".join(f"{line}\n" for line in decode(o.output)) for o in run.outcomes]
+        for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
+    }
+    return Run(
+        **kernel.facts(),
+        libbpf=libbpf_version(),
+        clang=_version("clang"),
+        cc=_version("cc"),
+        python=platform.python_version(),
+        date=datetime.now(UTC).date().isoformat(),
+        outputs=outputs,
+    )
+
+
+def libbpf_version() -> str:
+    """Ask the libbpf that a program gets at run time for its version.
+
+    Raises:
+        ProofError: There is none.
+    """
+    try:
+        libbpf = ctypes.CDLL("libbpf.so.1")
+    except OSError as error:
+        raise ProofError(
+            "libbpf.so.1 is missing: install it (apt-get install libbpf-dev)"
+        ) from error
+    libbpf.libbpf_version_string.restype = ctypes.c_char_p
+    version: Any = libbpf.libbpf_version_string()
+    return str(version.decode()).removeprefix("v")
+
+
+def _version(program: str) -> str:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    first = done.stdout.partition("\n")[0]
+    number = re.search(r"\d+(\.\d+)+", first)
+    name = {"cc": first.split(" ")[0]}.get(program, "")
+    # Debian's gcc calls itself by the name it was called by.
+    name = "gcc" if name == "cc" else name
+    return f"{name} {number[0]}".strip() if number else first
