@@ -126,7 +126,7 @@ def test_empty_batches_are_nothing(ring: userrb.UserRingBuffer, drain: Drain) ->
 def test_bad_batches_are_refused_whole(ring: userrb.UserRingBuffer, drain: Drain) -> None:
     """A batch that is wrong anywhere submits nothing."""
     eight = array.array("Q", [1, 2, 3])
-    wrong = (
+    wrong: list[Callable[[], int]] = [
         lambda: ring.submit_many(b"12345678"),
         lambda: ring.submit_many(bytearray(8)),
         lambda: ring.submit_many(bytes(9), size=8),
@@ -142,7 +142,7 @@ def test_bad_batches_are_refused_whole(ring: userrb.UserRingBuffer, drain: Drain
         lambda: ring.submit_many(bytes(8), offsets=array.array("Q", [0, 1 << 63])),
         lambda: ring.submit_many(eight, start=4),
         lambda: ring.submit_many(eight, start=-1),
-    )
+    ]
     for call in wrong:
         with pytest.raises(ValueError, match=r"."):
             call()
