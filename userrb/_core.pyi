@@ -4,9 +4,16 @@
 """
 
 from types import TracebackType
-from typing import Literal, Self, SupportsIndex, final, overload
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 from typing_extensions import Buffer
+
+class _Array(Protocol):
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+# NumPy declares its arrays to be buffers only from Python 3.12 on.
+Bytes: TypeAlias = Buffer | _Array
 
 class Ring:
     def __init__(self, map_fd: int, /) -> None: ...
@@ -177,7 +184,7 @@ class Ring:
         Source: `user_ring_buffer__discard` of libbpf.
         """
 
-    def write(self, data: Buffer, timeout_ms: int = 0) -> None:
+    def write(self, data: Bytes, timeout_ms: int = 0) -> None:
         """Reserves a sample of the data's size, copies the data into it, and submits it.
 
         The fastest way for one sample. May be called from several threads.
@@ -205,11 +212,11 @@ class Ring:
 
     def submit_many(
         self,
-        records: Buffer,
+        records: Bytes,
         size: SupportsIndex | None = None,
         timeout_ms: int = 0,
         *,
-        offsets: Buffer | None = None,
+        offsets: Bytes | None = None,
         start: SupportsIndex = 0,
     ) -> int:
         """Submits many records, each as a sample of its own, and publishes them at once.

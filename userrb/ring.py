@@ -9,7 +9,7 @@ import operator
 import os
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex, cast, runtime_checkable
 
 from userrb import _core
 from userrb.aio import when_room
@@ -19,7 +19,7 @@ from userrb.map import get_pinned, require_user_ringbuf
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from userrb._core import Sample
+    from userrb._core import Bytes, Sample
 
 
 @runtime_checkable
@@ -112,7 +112,7 @@ class UserRingBuffer(_core.Ring):
         """
         return await when_room(self, lambda: self.reserve(size), timeout_ms)
 
-    async def write_async(self, data: Buffer, timeout_ms: int = -1) -> None:
+    async def write_async(self, data: Bytes, timeout_ms: int = -1) -> None:
         """Writes a sample as `write` does; where there is no room, the task waits.
 
         A task that is cancelled while it waits has written nothing.
@@ -140,11 +140,11 @@ class UserRingBuffer(_core.Ring):
 
     async def submit_many_async(
         self,
-        records: Buffer,
+        records: Bytes,
         size: SupportsIndex | None = None,
         timeout_ms: int = -1,
         *,
-        offsets: Buffer | None = None,
+        offsets: Bytes | None = None,
         start: int = 0,
     ) -> int:
         """Submits records as `submit_many` does; where there is no room, the task waits.
@@ -213,11 +213,12 @@ class UserRingBuffer(_core.Ring):
         return f"<userrb.UserRingBuffer, {state}>"
 
 
-def count_records(records: Buffer, size: SupportsIndex | None, offsets: Buffer | None) -> int:
+def count_records(records: Bytes, size: SupportsIndex | None, offsets: Bytes | None) -> int:
     """Counts the records of a batch that `submit_many` has accepted."""
     if offsets is not None:
-        return memoryview(offsets).nbytes // memoryview(offsets).itemsize - 1
-    data = memoryview(records)
+        ends = memoryview(cast("Buffer", offsets))
+        return ends.nbytes // ends.itemsize - 1
+    data = memoryview(cast("Buffer", records))
     return data.nbytes // (data.itemsize if size is None else operator.index(size))
 
 

@@ -99,6 +99,34 @@ int drain_length(void *context)
 	return last;
 }
 
+struct tally {
+	__u64 samples, sum, squares;
+};
+
+static long add_to_tally(struct bpf_dynptr *sample, void *context)
+{
+	struct tally *tally = context;
+	__u64 value;
+
+	if (bpf_dynptr_read(&value, sizeof(value), sample, 0, 0) == 0) {
+		tally->samples++;
+		tally->sum += value;
+		tally->squares += value * value;
+	}
+	return 0;
+}
+
+/* Answers in its context: how many samples, and which, as far as two sums can tell. */
+SEC("syscall")
+int drain_tally(struct tally *context)
+{
+	struct tally tally = {};
+
+	bpf_user_ringbuf_drain(&roomy, add_to_tally, &tally, 0);
+	*context = tally;
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* For Struct's docstring and test_layout.py: a record with padding. */
