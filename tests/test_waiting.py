@@ -1,0 +1,131 @@
+"""Signals while blocked, sizes that would wedge the ring."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import userrb
+
+FULL = 1016
+
+
+@contextmanager
+def signals(number: signal.Signals, *after: float) -> Iterator[None]:
+    """Sends this process a signal after each of these many seconds."""
+    timers = [threading.Timer(seconds, os.kill, [os.getpid(), number]) for seconds in after]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.join()
+
+
+@pytest.mark.parametrize("filled", [4, 3], ids=["full", "partly full"])
+def test_ctrl_c_ends_a_wait_at_once(ring: userrb.UserRingBuffer, filled: int) -> None:
+    """F3: KeyboardInterrupt comes within 50 ms of the signal."""
+    for _ in range(filled):
+        ring.write(bytes(FULL))
+    start = time.monotonic()
+    with signals(signal.SIGINT, 0.2), pytest.raises(KeyboardInterrupt):
+        ring.reserve_blocking(FULL + 1)
+    assert 0.2 <= time.monotonic() - start < 0.25
+
+
+@pytest.mark.parametrize("filled", [4, 3], ids=["full", "partly full"])
+def test_other_handlers_run_and_the_wait_goes_on(ring: userrb.UserRingBuffer, filled: int) -> None:
+    """PEP 475: a handler that returns is run in time, and the rest of the timeout is waited."""
+    for _ in range(filled):
+        ring.write(bytes(FULL))
+    ran: list[float] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: ran.append(time.monotonic()))
+    start = time.monotonic()
+    try:
+        with signals(signal.SIGUSR1, 0.1, 0.2), pytest.raises(userrb.RingFull):
+            ring.reserve_blocking(FULL + 1, timeout_ms=400)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert 0.4 <= time.monotonic() - start < 0.6
+    assert [round(at - start, 1) for at in ran] == [0.1, 0.2]
+
+
+def test_a_batch_that_waits_can_be_interrupted(ring: userrb.UserRingBuffer) -> None:
+    """submit_many and write wait as reserve_blocking does."""
+    for call in (
+        lambda: ring.submit_many(bytes(8 * 300), 8, -1),
+        lambda: ring.write(bytes(8), -1),
+    ):
+        with signals(signal.SIGINT, 0.1), pytest.raises(KeyboardInterrupt):
+            call()
+
+
+def test_other_threads_run_while_one_waits(ring: userrb.UserRingBuffer) -> None:
+    """The GIL is released: another thread counts on while this one is blocked."""
+    for _ in range(4):
+        ring.write(bytes(FULL))
+    counted = 0
+    done = threading.Event()
+
+    def count() -> None:
+        nonlocal counted
+        while not done.is_set():
+            counted += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    with pytest.raises(userrb.RingFull):
+        ring.reserve_blocking(8, timeout_ms=200)
+    done.set()
+    thread.join()
+    assert counted > 10000
+
+
+def test_what_the_kernel_could_never_drain_is_refused(
+    compile_bpf: Callable[[str], Path],
+) -> None:
+    """F6: 2^24 - 1 bytes go through, 2^24 are refused before they reach the ring."""
+    with (
+        userrb.BpfObject(compile_bpf("large")) as bpf,
+        userrb.UserRingBuffer(bpf.maps["samples"]) as ring,
+    ):
+        for call in (
+            lambda: ring.reserve(1 << 24),
+            lambda: ring.write(bytes(1 << 24)),
+            lambda: ring.submit_many(bytes(1 << 24), 1 << 24),
+        ):
+            with pytest.raises(userrb.SampleTooLarge, match="16777215"):
+                call()
+        ring.write(bytes((1 << 24) - 1))
+        ring.write(bytes(8))
+        assert bpf.programs["drain"].test_run().retval == 2
+
+
+def test_ctrl_c_ends_a_program(compile_bpf: Callable[[str], Path]) -> None:
+    """A program blocked for ever dies of SIGINT as any Python program does."""
+    program = (
+        "import sys, userrb\n"
+        "bpf = userrb.BpfObject(sys.argv[1])\n"
+        "ring = userrb.UserRingBuffer(bpf.maps['samples'])\n"
+        "ring.write(bytes(4088))\n"
+        "print('blocked', flush=True)\n"
+        "ring.reserve_blocking(8)\n"
+    )
+    command = [sys.executable, "-c", program, str(compile_bpf("drain"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"blocked\n"
+        time.sleep(0.1)
+        child.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in child.communicate(timeout=5)[1]
+        assert child.returncode == -signal.SIGINT
