@@ -14,7 +14,7 @@ python := .venv/bin/python
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
 	docs examples proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
-	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c -print 2>/dev/null)
+	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
 examples := .cache/examples-$(shell uname -r)
 pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
@@ -45,7 +45,7 @@ docs: site/index.html ## the same without serving
 	@echo 'The site is in site/.'
 
 # Built aside and then moved: a site that is there is a whole one.
-site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) $(examples) | setup
+site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup $(examples)
 	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/site
 	@rm -rf site
 	@mv .cache/site site
