@@ -34,7 +34,15 @@ PINS_HEADER = """\
 
 def quietly(what: str, *command: str | Path) -> None:
     """Run a command of which only a failure is worth reading."""
-    subprocess.run([ROOT / "tools" / "quietly", what, *command], cwd=ROOT, check=True)
+    arguments = [ROOT / "tools" / "quietly", what, *command]
+    process = subprocess.Popen(arguments, cwd=ROOT)
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C has reached it too: let it end by itself, and tidy up
+        raise
+    if status:
+        raise subprocess.CalledProcessError(status, arguments)
 
 
 def digest(parts: Iterable[bytes]) -> str:
