@@ -22,6 +22,8 @@ pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
 # Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, out of the sources.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHON
+# The theme's advertisement would stand in front of whatever went wrong.
+export NO_MKDOCS_2_WARNING := 1
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
