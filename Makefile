@@ -19,12 +19,13 @@ sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.to
 examples := .cache/examples-$(shell uname -r)
 pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
 
-# Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, out of the sources.
+# Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, and byte code out
+# of the folders of the sources, whose dates count.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHON
 # The theme's advertisement would stand in front of whatever went wrong.
 export NO_MKDOCS_2_WARNING := 1
-export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
+export PYTHONDONTWRITEBYTECODE := 1
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 unexport PYTHONPATH PYTHONHOME
@@ -52,11 +53,10 @@ site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup 
 	@rm -rf site
 	@mv .cache/site site
 
-# The examples run as the reader would run them: as this user, with sudo where they say so. The first
-# line lets sudo ask for a password while there is a terminal to ask on.
+# The examples run as the reader would run them: as this user, with sudo where they say so.
 $(examples): $(sources) | setup
-	@tools/as-root true
-	@tools/quietly 'Running the examples on the kernel' $(pytest) tests/test_examples.py
+	@tools/as-root --by-itself tools/quietly 'Running the examples on the kernel' \
+		$(pytest) tests/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
@@ -78,8 +78,7 @@ format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff format --quiet
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root true
-	@$(python) -m proof record
+	@tools/as-root --by-itself $(python) -m proof record
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins

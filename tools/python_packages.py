@@ -162,6 +162,9 @@ def make_pins() -> None:
 def main() -> int:
     """Do what the command line says."""
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    # Byte code is written once and here, by whom it belongs to: else the `sudo python3` of an
+    # example would write it, as root.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A user's own pip settings and modules must not leak into the project's environment.
     for name in ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
         os.environ.pop(name, None)
