@@ -13,16 +13,19 @@ python := .venv/bin/python
 # What the pages are made of, with whole paths, because `docs` is the name of a target too. Folders
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
-	docs examples proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
-	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c -print 2>/dev/null)
+	$(wildcard *.md) docs examples proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
+	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
 examples := .cache/examples-$(shell uname -r)
 pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
 
-# Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, out of the sources.
+# Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, and byte code out
+# of the folders of the sources, whose dates count.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHON
-export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
+# The theme's advertisement would stand in front of whatever went wrong.
+export NO_MKDOCS_2_WARNING := 1
+export PYTHONDONTWRITEBYTECODE := 1
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 unexport PYTHONPATH PYTHONHOME
@@ -45,16 +48,15 @@ docs: site/index.html ## the same without serving
 	@echo 'The site is in site/.'
 
 # Built aside and then moved: a site that is there is a whole one.
-site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) $(examples) | setup
+site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup $(examples)
 	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/site
 	@rm -rf site
 	@mv .cache/site site
 
-# The examples run as the reader would run them: as this user, with sudo where they say so. The first
-# line lets sudo ask for a password while there is a terminal to ask on.
+# The examples run as the reader would run them: as this user, with sudo where they say so.
 $(examples): $(sources) | setup
-	@tools/as-root true
-	@tools/quietly 'Running the examples on the kernel' $(pytest) tests/test_examples.py
+	@tools/as-root --by-itself tools/quietly 'Running the examples on the kernel' \
+		$(pytest) tests/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
@@ -76,8 +78,7 @@ format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff format --quiet
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root true
-	@$(python) -m proof record
+	@tools/as-root --by-itself $(python) -m proof record
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins

@@ -34,7 +34,15 @@ PINS_HEADER = """\
 
 def quietly(what: str, *command: str | Path) -> None:
     """Run a command of which only a failure is worth reading."""
-    subprocess.run([ROOT / "tools" / "quietly", what, *command], cwd=ROOT, check=True)
+    arguments = [ROOT / "tools" / "quietly", what, *command]
+    process = subprocess.Popen(arguments, cwd=ROOT)
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C has reached it too: let it end by itself, and tidy up
+        raise
+    if status:
+        raise subprocess.CalledProcessError(status, arguments)
 
 
 def digest(parts: Iterable[bytes]) -> str:
@@ -154,6 +162,9 @@ def make_pins() -> None:
 def main() -> int:
     """Do what the command line says."""
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    # Byte code is written once and here, by whom it belongs to: else the `sudo python3` of an
+    # example would write it, as root.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # A user's own pip settings and modules must not leak into the project's environment.
     for name in ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
         os.environ.pop(name, None)

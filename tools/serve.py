@@ -15,14 +15,15 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def main(folder: str, port: int) -> int:
+def main(folder: str, port: str) -> int:
     """Serve until Ctrl-C."""
     try:
-        server = ThreadingHTTPServer((HOST, port), functools.partial(Quiet, directory=folder))
-    except (OSError, OverflowError) as error:
+        server = ThreadingHTTPServer((HOST, int(port)), functools.partial(Quiet, directory=folder))
+    except (OSError, OverflowError, ValueError) as error:
         occupied = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        why = "another program has it" if occupied else str(error)
-        print(f"Cannot serve on port {port}: {why}. Choose one: make serve PORT=8001")
+        why = "another program has it" if occupied else error
+        print(f"Cannot serve on port {port} ({why}).", file=sys.stderr)
+        print("Choose another: make serve PORT=8001", file=sys.stderr)
         return 1
     with server:
         print(f"The site is at http://{HOST}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
@@ -34,4 +35,4 @@ def main(folder: str, port: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(*sys.argv[1:]))
