@@ -14,9 +14,9 @@ import tree_sitter_c
 import yaml
 from pygments.lexers import get_lexer_by_name
 
+from proof.blocks import Block
 from proof.commands import read_console
 from proof.errors import ProofError
-from proof.page import Block
 
 
 def check_illustration(block: Block) -> None:
@@ -36,6 +36,7 @@ def check_illustration(block: Block) -> None:
         )
     if fault := check(block):
         line, what = fault
+        line = min(line, len(block.lines) - 1)  # a parser may complain of the end of the text
         raise ProofError(
             f"this illustration is no valid {block.language}: {what}", block.origin(line)
         )
