@@ -8,8 +8,9 @@ import pytest
 from pytest_examples import CodeExample, EvalExample
 from pytest_examples.config import ExamplesConfig
 
+from proof.blocks import Block
 from proof.errors import ProofError
-from proof.page import Block, open_site
+from proof.page import open_site
 
 CONFIG = Path(__file__).parent.parent / "mkdocs.yml"
 _LINE_LENGTH = 100
