@@ -32,6 +32,9 @@ LIMIT = 60.0
 _OUTPUT_LIMIT = 4 << 20
 """Bytes that a session may print: enough for any page, too few to fill the memory."""
 
+_LAST_WORDS = 0.05
+"""Seconds that output may take from one end of the terminal to the other."""
+
 _KILL_LIMIT = 10.0
 """Seconds within which what was killed must be gone."""
 
@@ -51,7 +54,7 @@ for __proof_file in "$1"/*; do
     __proof_status "$__proof_last"
     eval "$__proof_text" </dev/null 9>&-
     __proof_last=$?
-    printf '%s %d\n' "$2" "$__proof_last" >&9
+    builtin printf '%s %d\n' "$2" "$__proof_last" >&9
 done
 """
 
@@ -171,11 +174,15 @@ def _read(master: int, shell: subprocess.Popen[bytes], limit: float) -> tuple[by
     while True:
         over = shell.poll() is not None
         # What the shell wrote last reaches this end of the terminal a moment after it is gone.
-        if select.select([master], [], [], 0.05)[0]:
+        if select.select([master], [], [], _LAST_WORDS)[0]:
             output += os.read(master, 1 << 16)
         elif over:
             return bytes(output), ""
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if over:
+            # Jobs in the background may go on printing: they are given no longer than that.
+            deadline = min(deadline, now + _LAST_WORDS)
+        if now > deadline:
             return bytes(output), f"did not end within the {limit:g} seconds of a session"
         if len(output) > _OUTPUT_LIMIT:
             return bytes(output), f"printed more than {_OUTPUT_LIMIT} bytes"

@@ -224,6 +224,52 @@ def test_illustration_must_parse(
     assert abs(problem.origin.line - line) <= 1
 
 
+BPF_C = """\
+struct {
+    __uint(type, BPF_MAP_TYPE_USER_RINGBUF);
+    __uint(max_entries, 256 * 1024);
+    __type(key, struct foo);
+} samples SEC(".maps");
+
+LIBBPF_API void *user_ring_buffer__reserve(struct user_ring_buffer *rb, __u32 size);
+
+SEC("tp/syscalls/sys_enter_getpid")
+int BPF_PROG(drain, int first)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = f(&first, sizeof(first)));
+
+    bpf_for(i, 0, 10) {
+        count++;
+    }
+    return 0;
+}
+"""
+
+
+def test_illustration_in_the_c_of_bpf_parses(scratch: Scratch) -> None:
+    """The macros of libbpf, which no C parser knows by itself, are no error; others are found."""
+    fence = f"# T\n\n```c {{.illustration}}\n{BPF_C}```\n"
+    assert not scratch.page(fence).problems
+    assert re.search(
+        r"md:18: this illustration.*identifier is missing", scratch.problems(fence.replace("++", "+;"))
+    )
+
+
+def test_line_numbers_and_highlights_are_no_text(scratch: Scratch) -> None:
+    """A block with numbered or marked lines is one block with the text that was written."""
+    account = scratch.page(
+        '# T\n\n```c {.illustration title="a.c" linenums="1" hl_lines="2"}\nint a;\nint b;\n```\n'
+    )
+    assert not account.problems
+    (block,) = account.page.blocks
+    assert (block.title, block.text) == ("a.c", "int a;\nint b;\n")
+
+
+def test_page_without_text(scratch: Scratch) -> None:
+    """An empty page has no blocks and nothing wrong."""
+    assert not scratch.page("").page.blocks
+
+
 def test_illustration_in_an_unchecked_language_fails(scratch: Scratch) -> None:
     """A language that nothing here can parse is no way around the check."""
     problems = scratch.problems("# T\n\n```haskell {.illustration}\nmain = x\n```\n")

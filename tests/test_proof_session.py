@@ -141,6 +141,13 @@ def test_jobs_can_be_waited_for() -> None:
     assert outputs("(sleep 0.1; echo job) &", "wait; echo waited")[1].endswith("waited\n")
 
 
+def test_jobs_that_go_on_printing_do_not_hold_up_the_end() -> None:
+    """A session ends with its last command, whatever still prints in the background."""
+    start = time.monotonic()
+    assert not run("(while sleep 0.01; do echo tick; done) &", "true").outcomes[1].status
+    assert time.monotonic() - start < 5
+
+
 def test_endless_output_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that prints without end is killed before it fills the memory."""
     monkeypatch.setattr(session, "_OUTPUT_LIMIT", 1 << 16)
@@ -223,4 +230,17 @@ def test_no_sudo_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ProofError, match="apt-get install sudo"):
+        Host().check()
+
+
+def test_a_user_probes_through_sudo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user who may use sudo has the kernel tried with it, and is told when it asks too much."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    sudo.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    Host().check()
+    sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
+    with pytest.raises(ProofError, match=r"run `sudo -v` in this terminal first"):
         Host().check()
