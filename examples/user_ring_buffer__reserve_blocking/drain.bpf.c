@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: 0BSD
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
+	__uint(max_entries, 4096);
+} samples SEC(".maps");
+
+/* Called for every sample in turn. */
+static long add(struct bpf_dynptr *sample, void *context)
+{
+	__u64 *total = context, value;
+
+	if (bpf_dynptr_read(&value, sizeof(value), sample, 0, 0) == 0)
+		*total += value;
+	return 0; /* 0: go on, 1: stop */
+}
+
+SEC("syscall")
+int drain(void *context)
+{
+	__u64 total = 0;
+
+	bpf_user_ringbuf_drain(&samples, add, &total, 0);
+	return total;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

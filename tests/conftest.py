@@ -1,0 +1,51 @@
+"""What the tests share: BPF objects built once, a loaded object, a ring."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import userrb
+
+BPF = Path(__file__).parent / "bpf"
+
+
+@pytest.fixture(scope="session")
+def compile_bpf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compiles tests/bpf/NAME.bpf.c, once a session."""
+    folder = tmp_path_factory.mktemp("bpf")
+
+    def compile_one(name: str) -> Path:
+        target = folder / f"{name}.bpf.o"
+        if not target.exists():
+            include = f"-I/usr/include/{platform.machine()}-linux-gnu"
+            source = str(BPF / f"{name}.bpf.c")
+            command = ["clang", "-O2", "-g", "-target", "bpf", include, "-c", source]
+            subprocess.run([*command, "-o", str(target)], check=True)
+        return target
+
+    return compile_one
+
+
+@pytest.fixture
+def bpf(compile_bpf: Callable[[str], Path]) -> Iterator[userrb.BpfObject]:
+    """tests/bpf/drain.bpf.c, loaded afresh."""
+    with userrb.BpfObject(compile_bpf("drain")) as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def ring(bpf: userrb.BpfObject) -> Iterator[userrb.UserRingBuffer]:
+    """An empty ring of 4096 bytes."""
+    with userrb.UserRingBuffer(bpf.maps["samples"]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def drain(bpf: userrb.BpfObject) -> Callable[[], int]:
+    """Drains `ring`; returns how many samples the kernel took."""
+    return lambda: bpf.programs["drain"].test_run().retval

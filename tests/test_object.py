@@ -1,0 +1,125 @@
+"""BPF objects, maps and programs."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import userrb
+
+Compile = Callable[[str], Path]
+
+
+def test_maps_and_programs_are_named_as_in_the_source(bpf: userrb.BpfObject) -> None:
+    """An object lists its maps and programs under their names in the source."""
+    assert {"samples", "other"} <= set(bpf.maps)
+    assert bpf.maps["samples"].type == "user_ringbuf"
+    assert bpf.maps["samples"].max_entries == 4096
+    assert bpf.programs["drain"].type == "syscall"
+
+
+def test_retval_is_the_c_int(bpf: userrb.BpfObject, ring: userrb.UserRingBuffer) -> None:
+    """test_run returns what the program returned."""
+    ring.write(b"12345678")
+    assert bpf.programs["drain"].test_run() == userrb.TestRun(1, 0, b"")
+
+
+def test_test_run_with_data_a_type_does_not_take_is_einval(bpf: userrb.BpfObject) -> None:
+    """The kernel's errno of a test run survives, and the message names the program."""
+    with pytest.raises(userrb.BpfError, match=r"'drain' \(type syscall\)") as caught:
+        bpf.programs["drain"].test_run(data=bytes(64))
+    assert caught.value.errno == 22
+
+
+def test_a_missing_file_is_a_file_not_found_error(tmp_path: Path) -> None:
+    """A missing object file is a FileNotFoundError that names it."""
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.bpf\.o") as caught:
+        userrb.BpfObject(tmp_path / "nowhere.bpf.o")
+    assert isinstance(caught.value, userrb.ObjectNotFound)
+
+
+@pytest.mark.parametrize("content", [b"", b"no ELF at all", b"\x7fELF" + bytes(60)])
+def test_a_broken_object_is_a_load_error(tmp_path: Path, content: bytes) -> None:
+    """A file that is no BPF object is a LoadError with libbpf's log."""
+    broken = tmp_path / "broken.bpf.o"
+    broken.write_bytes(content)
+    with pytest.raises(userrb.LoadError, match=r"broken\.bpf\.o"):
+        userrb.BpfObject(broken)
+
+
+def test_a_truncated_object_is_a_load_error(tmp_path: Path, compile_bpf: Compile) -> None:
+    """Half an object file is a LoadError, not a crash."""
+    whole = compile_bpf("drain").read_bytes()
+    broken = tmp_path / "half.bpf.o"
+    broken.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(userrb.LoadError):
+        userrb.BpfObject(broken)
+
+
+def test_the_verifiers_log_is_in_the_exception_and_in_logging(
+    compile_bpf: Compile, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What the verifier said stands in `log` and in logging, and not on standard error."""
+    with caplog.at_level(logging.INFO, "userrb"), pytest.raises(userrb.LoadError) as caught:
+        userrb.BpfObject(compile_bpf("refused"))
+    assert "R0" in caught.value.log
+    assert "verifi" in caplog.text.lower() or "R0" in caplog.text
+    assert "libbpf: 0" not in caught.value.log
+    assert caught.value.log in "\n".join(caught.value.__notes__)
+    assert capfd.readouterr().err == ""
+
+
+def test_the_log_of_one_failure_is_not_in_the_next(compile_bpf: Compile, tmp_path: Path) -> None:
+    """Each exception carries the log of its own call."""
+    with pytest.raises(userrb.LoadError):
+        userrb.BpfObject(compile_bpf("refused"))
+    with pytest.raises(userrb.ObjectNotFound) as caught:
+        userrb.BpfObject(tmp_path / "nowhere")
+    assert "R0" not in caught.value.log
+
+
+def test_a_closed_object_says_so(compile_bpf: Compile) -> None:
+    """Maps and programs of a closed object raise ObjectClosed; close may be called again."""
+    bpf = userrb.BpfObject(compile_bpf("drain"))
+    bpf.close()
+    bpf.close()
+    with pytest.raises(userrb.ObjectClosed, match="'drain'"):
+        bpf.programs["drain"].test_run()
+    with pytest.raises(userrb.ObjectClosed, match="'samples'"):
+        userrb.UserRingBuffer(bpf.maps["samples"])
+
+
+def test_a_closed_object_leaves_no_descriptor(compile_bpf: Compile) -> None:
+    """Closing an object and a ring leaves no file descriptor behind, nor does a failure."""
+    before = set(Path("/proc/self/fd").iterdir())
+    with (
+        userrb.BpfObject(compile_bpf("drain")) as bpf,
+        userrb.UserRingBuffer(bpf.maps["samples"]),
+        pytest.raises(userrb.WrongMapType),
+    ):
+        userrb.UserRingBuffer(bpf.maps["other"])
+    with pytest.raises(userrb.LoadError):
+        userrb.BpfObject(compile_bpf("refused"))
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_without_privilege_the_error_says_what_to_do(compile_bpf: Compile) -> None:
+    """An unprivileged process gets a PermissionError that names the remedy."""
+    program = (
+        "import os, userrb\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "try: userrb.BpfObject('/proc/self/fd/0')\n"
+        "except PermissionError as error: print(type(error).__name__, error.errno, error)\n"
+    )
+    with compile_bpf("drain").open("rb") as stdin:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdin=stdin, capture_output=True, text=True, check=True
+        )
+    assert done.stdout.startswith("NotPermitted 1 ")
+    assert "run as root, or with CAP_BPF" in done.stdout
+    assert done.stderr == ""

@@ -1,0 +1,35 @@
+"""Fail unless a pytest run ran the examples: tools/examples_ran.py REPORT (a JUnit file).
+
+A skipped test does not fail pytest, and an example that was skipped proves nothing.
+"""
+
+import platform
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+MODULE = "tests.test_examples"
+EXAMPLE = "test_example["
+
+
+def main(report: str) -> int:
+    """Count, and say what was found."""
+    if not Path(report).exists():
+        print(f"{report} is not there: pytest did not run.", file=sys.stderr)
+        return 1
+    root = ElementTree.parse(report).getroot()  # noqa: S314  (pytest wrote it a moment ago)
+    tests = [case for case in root.iter("testcase") if case.get("classname") == MODULE]
+    examples = [case for case in tests if str(case.get("name")).startswith(EXAMPLE)]
+    verdicts = {"skipped", "failure", "error"}
+    wrong = [case for case in tests if verdicts & {child.tag for child in case}]
+    for case in wrong:
+        print(f"Did not pass: {case.get('name')}.", file=sys.stderr)
+    if wrong or not examples:
+        print(f"{MODULE} has {len(examples)} examples, and they did not all run.", file=sys.stderr)
+        return 1
+    print(f"Examples that ran on {platform.system()} {platform.release()}: {len(examples)}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,54 @@
+"""The BPF user ring buffer for Python: samples from user space to a BPF program in the kernel."""
+
+from importlib.metadata import version as _version
+
+from userrb._core import Sample
+from userrb._libbpf import ffi as _ffi
+from userrb._libbpf import lib as _lib
+from userrb.errors import (
+    BadTimeout,
+    BpfError,
+    Error,
+    KernelTooOld,
+    LoadError,
+    NotPermitted,
+    ObjectClosed,
+    ObjectNotFound,
+    RingClosed,
+    RingFull,
+    SampleError,
+    SampleTooLarge,
+    WrongMapType,
+)
+from userrb.map import BpfMap
+from userrb.object import BpfObject
+from userrb.program import BpfProgram, TestRun
+from userrb.ring import UserRingBuffer
+
+__version__ = _version("userrb")
+
+LIBBPF_VERSION: str = _ffi.string(_lib.libbpf_version_string()).decode().removeprefix("v")
+"""The version of the libbpf in use, for example ``"1.1.2"``."""
+
+__all__ = [
+    "LIBBPF_VERSION",
+    "BadTimeout",
+    "BpfError",
+    "BpfMap",
+    "BpfObject",
+    "BpfProgram",
+    "Error",
+    "KernelTooOld",
+    "LoadError",
+    "NotPermitted",
+    "ObjectClosed",
+    "ObjectNotFound",
+    "RingClosed",
+    "RingFull",
+    "Sample",
+    "SampleError",
+    "SampleTooLarge",
+    "TestRun",
+    "UserRingBuffer",
+    "WrongMapType",
+]

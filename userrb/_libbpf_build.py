@@ -1,0 +1,139 @@
+"""The part of libbpf that the package calls, declared for cffi: `userrb._libbpf` is built from it.
+
+The calls of the ring itself stand in `csrc/`: a sample has to be a C type to count its views.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+
+from cffi import FFI
+
+ffi = FFI()
+
+ffi.cdef("""
+    #define BPF_MAP_TYPE_USER_RINGBUF ...
+    #define LIBBPF_MAJOR_VERSION ...
+    #define LIBBPF_MINOR_VERSION ...
+
+    const char *libbpf_version_string(void);
+    int libbpf_strerror(int err, char *buf, size_t size);
+    const char *libbpf_bpf_map_type_str(int type);
+    const char *libbpf_bpf_prog_type_str(int type);
+    int libbpf_probe_bpf_map_type(int map_type, const void *opts);
+
+    struct bpf_object *bpf_object__open_file(const char *path, const void *opts);
+    int bpf_object__load(struct bpf_object *obj);
+    void bpf_object__close(struct bpf_object *obj);
+    struct bpf_map *bpf_object__next_map(const struct bpf_object *obj, const struct bpf_map *map);
+    struct bpf_program *bpf_object__next_program(
+        const struct bpf_object *obj, struct bpf_program *prog);
+
+    const char *bpf_map__name(const struct bpf_map *map);
+    int bpf_map__fd(const struct bpf_map *map);
+    int bpf_map__type(const struct bpf_map *map);
+    uint32_t bpf_map__max_entries(const struct bpf_map *map);
+    int bpf_map__pin(struct bpf_map *map, const char *path);
+    int bpf_map__unpin(struct bpf_map *map, const char *path);
+
+    const char *bpf_program__name(const struct bpf_program *prog);
+    int bpf_program__fd(const struct bpf_program *prog);
+    int bpf_program__type(const struct bpf_program *prog);
+
+    int bpf_obj_get(const char *pathname);
+    struct bpf_map_info { uint32_t type; uint32_t id; uint32_t max_entries; ...; };
+    int userrb_map_info(int fd, struct bpf_map_info *info);
+
+    struct bpf_test_run_opts {
+        const void *data_in;
+        void *data_out;
+        uint32_t data_size_in;
+        uint32_t data_size_out;
+        const void *ctx_in;
+        void *ctx_out;
+        uint32_t ctx_size_in;
+        uint32_t ctx_size_out;
+        uint32_t retval;
+        int repeat;
+        uint32_t duration;
+        ...;
+    };
+    int userrb_test_run(int prog_fd, struct bpf_test_run_opts *opts);
+
+    void userrb_log_start(void);
+    char *userrb_log_take(void);
+    void free(void *memory);
+""")
+
+SOURCE = r"""
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int userrb_map_info(int fd, struct bpf_map_info *info)
+{
+	__u32 size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(fd, info, &size);
+}
+
+static int userrb_test_run(int prog_fd, struct bpf_test_run_opts *opts)
+{
+	opts->sz = sizeof(*opts);
+	return bpf_prog_test_run_opts(prog_fd, opts);
+}
+
+/* libbpf prints from inside a call, where no exception can be raised: its lines are gathered, a
+ * level digit before each, and taken by the thread that made the call. */
+static __thread FILE *log_stream;
+static __thread char *log_text;
+static __thread size_t log_size;
+
+static int log_print(enum libbpf_print_level level, const char *format, va_list values)
+{
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	if (!log_stream)
+		log_stream = open_memstream(&log_text, &log_size);
+	if (!log_stream)
+		return 0;
+	fputc('0' + level, log_stream);
+	return vfprintf(log_stream, format, values);
+}
+
+static void userrb_log_start(void)
+{
+	libbpf_set_print(log_print);
+}
+
+static char *userrb_log_take(void)
+{
+	if (!log_stream)
+		return NULL;
+	fclose(log_stream);
+	log_stream = NULL;
+	return log_text;
+}
+"""
+
+
+def pkg_config(option: str) -> list[str]:
+    """Returns libbpf's flags; setup.py has already said what is missing if anything is."""
+    query = ["pkg-config", option, "libbpf"]
+    return subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()
+
+
+ffi.set_source(
+    "userrb._libbpf",
+    SOURCE,
+    extra_compile_args=["-std=gnu11", "-O2", *pkg_config("--cflags")],
+    extra_link_args=pkg_config("--libs"),
+    py_limited_api=not sysconfig.get_config_var("Py_GIL_DISABLED"),
+)
+
+if __name__ == "__main__":
+    ffi.compile(verbose=True)

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* A reserved sample: a writable buffer that counts its views.
+ *
+ * The count is why this is a C type. memoryview.release() does not reach slices already taken of
+ * the view, and they would write into memory that the kernel, or the next sample, owns by then.
+ * Here submit refuses while a view is alive. State and count share one atomic word, so that a
+ * view cannot appear between the look and the submit.
+ */
+#include "core.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define EXPORT SAMPLE_STATES
+
+PyTypeObject *sample_type;
+static allocfunc sample_alloc;
+static freefunc sample_free;
+
+static const char *const state_words[SAMPLE_STATES] = {
+	[SAMPLE_SUBMITTED] = "the sample was already submitted",
+	[SAMPLE_DISCARDED] = "the sample was already discarded",
+	[SAMPLE_DISCARD_PENDING] = "the sample was already discarded",
+	[SAMPLE_RING_CLOSED] = "the ring was closed, which discarded the sample",
+};
+
+static enum sample_state sample_state(uint32_t word)
+{
+	return word % EXPORT;
+}
+
+struct sample *sample_new(struct ring *ring, uint32_t size)
+{
+	struct sample *sample = (struct sample *)sample_alloc(sample_type, 0);
+
+	if (!sample)
+		return NULL;
+	Py_INCREF((PyObject *)ring);
+	sample->ring = ring;
+	sample->size = size;
+	sample->word = SAMPLE_DISCARDED;
+	return sample;
+}
+
+void sample_attach(struct sample *sample, void *memory)
+{
+	struct ring *ring = sample->ring;
+
+	sample->memory = memory;
+	sample->generation = fork_generation;
+	sample->next = ring->reserved;
+	sample->link = &ring->reserved;
+	if (sample->next)
+		sample->next->link = &sample->next;
+	ring->reserved = sample;
+	sample->word = SAMPLE_RESERVED;
+}
+
+static void sample_unlink(struct sample *sample)
+{
+	*sample->link = sample->next;
+	if (sample->next)
+		sample->next->link = sample->link;
+}
+
+bool sample_has_views(const struct sample *sample)
+{
+	return sample->word >= EXPORT;
+}
+
+bool sample_close(struct sample *sample, bool force)
+{
+	uint32_t word = sample->word;
+
+	do {
+		if (word >= EXPORT && !force)
+			return false;
+	} while (!atomic_compare_exchange_weak(&sample->word, &word,
+					       word - sample_state(word) + SAMPLE_RING_CLOSED));
+	sample_unlink(sample);
+	user_ring_buffer__discard(sample->ring->rb, sample->memory);
+	return true;
+}
+
+/* True if the sample can be used here; else an exception is set. */
+static bool sample_check(const struct sample *sample, uint32_t word)
+{
+	if (sample_state(word) != SAMPLE_RESERVED)
+		PyErr_SetString(error_sample, state_words[sample_state(word)]);
+	else if (sample->generation != fork_generation)
+		PyErr_SetString(error_sample, "the sample was reserved by the parent process, "
+				"which alone may write, submit or discard it");
+	else
+		return true;
+	return false;
+}
+
+int sample_finish(struct sample *sample, struct ring *ring, enum sample_state state)
+{
+	uint32_t word = SAMPLE_RESERVED;
+
+	if (sample->ring != ring) {
+		PyErr_SetString(error_sample, "the sample was reserved from another ring");
+		return -1;
+	}
+	if (!sample_check(sample, sample->word))
+		return -1;
+	if (!ring_enter(ring))
+		return -1;
+	if (!atomic_compare_exchange_strong(&sample->word, &word, state)) {
+		ring_leave(ring);
+		if (sample_check(sample, word))
+			PyErr_SetString(PyExc_BufferError, "a view of the sample is still alive: "
+					"release it (or delete what holds it) first");
+		return -1;
+	}
+	sample_unlink(sample);
+	if (state == SAMPLE_SUBMITTED)
+		user_ring_buffer__submit(ring->rb, sample->memory);
+	else
+		user_ring_buffer__discard(ring->rb, sample->memory);
+	ring_leave(ring);
+	return 0;
+}
+
+/* Whatever happens, no sample is left behind at the head of the line: without views it is discarded
+ * now, otherwise by the release of the last one. */
+static void sample_discard_or_defer(struct sample *sample)
+{
+	struct ring *ring = sample->ring;
+	enum sample_state state;
+	uint32_t word;
+
+	if (!sample->memory || sample->generation != fork_generation)
+		return;
+	map_lock_acquire(ring->lock);
+	word = sample->word;
+	do {
+		state = sample_state(word);
+		if (state != SAMPLE_RESERVED && state != SAMPLE_DISCARD_PENDING)
+			break;
+		state = word < EXPORT ? SAMPLE_DISCARDED : SAMPLE_DISCARD_PENDING;
+	} while (!atomic_compare_exchange_weak(&sample->word, &word,
+					       word - sample_state(word) + state));
+	if (state == SAMPLE_DISCARDED && sample_state(word) != SAMPLE_DISCARDED) {
+		sample_unlink(sample);
+		user_ring_buffer__discard(ring->rb, sample->memory);
+	}
+	map_lock_release(ring->lock);
+}
+
+/* ---- the buffer protocol */
+
+static bool sample_export(struct sample *sample)
+{
+	uint32_t word = sample->word;
+
+	do {
+		if (!sample_check(sample, word))
+			return false;
+	} while (!atomic_compare_exchange_weak(&sample->word, &word, word + EXPORT));
+	return true;
+}
+
+static void sample_unexport(struct sample *sample)
+{
+	if (atomic_fetch_sub(&sample->word, EXPORT) - EXPORT == SAMPLE_DISCARD_PENDING)
+		sample_discard_or_defer(sample);
+}
+
+static int sample_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+	struct sample *sample = (struct sample *)self;
+
+	view->obj = NULL;
+	if (!sample_export(sample))
+		return -1;
+	if (PyBuffer_FillInfo(view, self, sample->memory, sample->size, 0, flags)) {
+		sample_unexport(sample);
+		return -1;
+	}
+	return 0;
+}
+
+static void sample_releasebuffer(PyObject *self, Py_buffer *view)
+{
+	(void)view;
+	sample_unexport((struct sample *)self);
+}
+
+/* ---- indexing, as a memoryview's, but a slice read is a copy */
+
+static Py_ssize_t sample_length(PyObject *self)
+{
+	return ((struct sample *)self)->size;
+}
+
+static PyObject *sample_subscript(PyObject *self, PyObject *key)
+{
+	PyObject *view = PyMemoryView_FromObject(self), *part, *result;
+
+	if (!view)
+		return NULL;
+	part = PyObject_GetItem(view, key);
+	Py_DECREF(view);
+	if (!part || !PySlice_Check(key))
+		return part;
+	result = PyBytes_FromObject(part);
+	Py_DECREF(part);
+	return result;
+}
+
+static int sample_copy_in(struct sample *sample, Py_ssize_t start, Py_ssize_t length,
+			  PyObject *value)
+{
+	Py_buffer source;
+	int result = -1;
+
+	if (PyObject_GetBuffer(value, &source, PyBUF_SIMPLE))
+		return -1;
+	if (source.len != length)
+		PyErr_Format(PyExc_ValueError, "%zd bytes do not fit a slice of %zd bytes",
+			     source.len, length);
+	else if (sample_export(sample)) {
+		memmove(sample->memory + start, source.buf, length);
+		sample_unexport(sample);
+		result = 0;
+	}
+	PyBuffer_Release(&source);
+	return result;
+}
+
+static int sample_ass_subscript(PyObject *self, PyObject *key, PyObject *value)
+{
+	struct sample *sample = (struct sample *)self;
+	Py_ssize_t start, stop, step, length;
+	PyObject *view;
+	int result;
+
+	if (!value) {
+		PyErr_SetString(PyExc_TypeError, "bytes of a sample cannot be deleted");
+		return -1;
+	}
+	if (PySlice_Check(key)) {
+		if (PySlice_Unpack(key, &start, &stop, &step))
+			return -1;
+		length = PySlice_AdjustIndices(sample->size, &start, &stop, step);
+		if (step == 1)
+			return sample_copy_in(sample, start, length, value);
+	}
+	view = PyMemoryView_FromObject(self);
+	if (!view)
+		return -1;
+	result = PyObject_SetItem(view, key, value);
+	Py_DECREF(view);
+	return result;
+}
+
+/* ---- methods */
+
+static PyObject *sample_enter(PyObject *self, PyObject *unused)
+{
+	struct sample *sample = (struct sample *)self;
+
+	(void)unused;
+	if (!sample_check(sample, sample->word))
+		return NULL;
+	return Py_NewRef(self);
+}
+
+static PyObject *sample_exit(PyObject *self, PyObject *args)
+{
+	struct sample *sample = (struct sample *)self;
+	PyObject *type, *value, *traceback;
+
+	if (!PyArg_UnpackTuple(args, "__exit__", 3, 3, &type, &value, &traceback))
+		return NULL;
+	if (sample_state(sample->word) == SAMPLE_RESERVED) {
+		if (type != Py_None)
+			sample_discard_or_defer(sample);
+		else if (sample_finish(sample, sample->ring, SAMPLE_SUBMITTED)) {
+			sample_discard_or_defer(sample);
+			return NULL;
+		}
+	}
+	Py_RETURN_FALSE;
+}
+
+static PyObject *sample_repr(PyObject *self)
+{
+	static const char *const names[SAMPLE_STATES] = {
+		"reserved", "submitted", "discarded", "discarded", "discarded: ring closed",
+	};
+	struct sample *sample = (struct sample *)self;
+
+	return PyUnicode_FromFormat("<userrb.Sample of %u bytes, %s>", (unsigned int)sample->size,
+				    names[sample_state(sample->word)]);
+}
+
+static void sample_dealloc(PyObject *self)
+{
+	struct sample *sample = (struct sample *)self;
+	PyTypeObject *type = Py_TYPE(self);
+
+	if (sample_state(sample->word) == SAMPLE_RESERVED)
+		sample_discard_or_defer(sample);
+	Py_XDECREF((PyObject *)sample->ring);
+	sample_free(self);
+	Py_DECREF(type);
+}
+
+static PyMethodDef sample_methods[] = {
+	{ "__enter__", sample_enter, METH_NOARGS, NULL },
+	{ "__exit__", sample_exit, METH_VARARGS, NULL },
+	{ NULL, NULL, 0, NULL },
+};
+
+PyDoc_STRVAR(sample_doc,
+"A reserved sample: a writable, 8-byte aligned buffer in the ring, until it is submitted.\n"
+"\n"
+"Write to it by index (``sample[:] = data``) or through any view (``memoryview(sample)``,\n"
+"``struct.pack_into``, ``numpy.frombuffer``). ``sample[i]`` is an int, ``sample[a:b]`` a copy\n"
+"in bytes. The memory is what earlier samples left there: it is not zeroed.\n"
+"\n"
+"As a context manager it is submitted at the end of the block, and discarded on an exception.\n"
+"A sample that is dropped without either is discarded.\n");
+
+static PyType_Slot sample_slots[] = {
+	{ Py_tp_doc, (void *)sample_doc },
+	{ Py_tp_methods, sample_methods },
+	{ Py_tp_repr, sample_repr },
+	{ Py_tp_dealloc, sample_dealloc },
+	{ Py_bf_getbuffer, sample_getbuffer },
+	{ Py_bf_releasebuffer, sample_releasebuffer },
+	{ Py_mp_length, sample_length },
+	{ Py_mp_subscript, sample_subscript },
+	{ Py_mp_ass_subscript, sample_ass_subscript },
+	{ 0, NULL },
+};
+
+static PyType_Spec sample_spec = {
+	.name = "userrb.Sample",
+	.basicsize = sizeof(struct sample),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+	.slots = sample_slots,
+};
+
+PyTypeObject *sample_type_new(PyObject *module)
+{
+	sample_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &sample_spec, NULL);
+	if (sample_type) {
+		sample_alloc = PyType_GetSlot(sample_type, Py_tp_alloc);
+		sample_free = PyType_GetSlot(sample_type, Py_tp_free);
+	}
+	return sample_type;
+}

@@ -1,0 +1,104 @@
+"""Maps: of a loaded BPF object, by file descriptor, or pinned."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from userrb import log
+from userrb._libbpf import ffi, lib
+from userrb.descriptor import Descriptor
+from userrb.errors import BpfError, ObjectClosed, WrongMapType
+
+if TYPE_CHECKING:
+    from userrb._libbpf import CData
+
+
+class BpfMap:
+    """A map of a loaded `BpfObject`.
+
+    Attributes:
+        name: As in the BPF program's source.
+        type: The kernel's name of the type, for example ``"user_ringbuf"``.
+        max_entries: Entries; for a ring buffer, its size in bytes.
+    """
+
+    __slots__ = ("_descriptor", "max_entries", "name", "type")
+
+    def __init__(self, handle: CData) -> None:
+        self._descriptor: Descriptor | None = Descriptor(lib.bpf_map__fd(handle))
+        self.name = ffi.string(lib.bpf_map__name(handle)).decode()
+        self.type = type_name(lib.bpf_map__type(handle))
+        self.max_entries = int(lib.bpf_map__max_entries(handle))
+
+    def __repr__(self) -> str:
+        return f"<userrb.BpfMap {self.name!r}, {self.type}, max_entries={self.max_entries}>"
+
+    def fileno(self) -> int:
+        """Returns the map's file descriptor, valid until the object is closed.
+
+        Raises:
+            ObjectClosed: The object is closed.
+        """
+        if self._descriptor is None:
+            raise ObjectClosed(f"the BPF object of map {self.name!r} is closed")
+        return self._descriptor.number
+
+    def _close(self) -> None:
+        self._descriptor = None
+
+
+def type_name(number: int) -> str:
+    """Returns the kernel's name of a map type."""
+    text = lib.libbpf_bpf_map_type_str(number)
+    return ffi.string(text).decode() if text != ffi.NULL else f"type {number}"
+
+
+def require_user_ringbuf(fd: int) -> None:
+    """Raises unless the descriptor is a user ring buffer's.
+
+    Raises:
+        BpfError: `EBADF`; or the descriptor is not a map's.
+        WrongMapType: It is a map of another type.
+    """
+    try:
+        os.fstat(fd)  # libbpf would call a bad descriptor EBADFD, and say so on standard error
+    except OSError as error:
+        raise BpfError(error.errno, f"{fd} is not an open file descriptor") from None
+    info = ffi.new("struct bpf_map_info *")
+    if not is_map(fd) or lib.userrb_map_info(fd, info) < 0:
+        raise WrongMapType(errno.EINVAL, f"file descriptor {fd} is not a BPF map")
+    if info.type != lib.BPF_MAP_TYPE_USER_RINGBUF:
+        raise WrongMapType(
+            errno.EINVAL,
+            f"file descriptor {fd} is a map of type {type_name(info.type)}, "
+            "not a user_ringbuf (BPF_MAP_TYPE_USER_RINGBUF)",
+        )
+
+
+def is_map(fd: int) -> bool:
+    """Tells whether the descriptor is a map's.
+
+    The kernel's object information does not: a map of type 31 and a program of type 31 (syscall)
+    begin with the same number.
+    """
+    try:
+        return str(Path(f"/proc/self/fd/{fd}").readlink()) == "anon_inode:bpf-map"
+    except OSError:
+        return True  # no /proc: opening the ring maps the memory, which fails on anything else
+
+
+def get_pinned(path: str | os.PathLike[str]) -> int:
+    """Opens a pinned map; the caller closes the descriptor.
+
+    Raises:
+        ObjectNotFound: Nothing is pinned at this path.
+        NotPermitted: The process may not open it.
+        BpfError: The path is not on a BPF file system (`EINVAL`), and so on.
+    """
+    fd = lib.bpf_obj_get(os.fsencode(path))
+    if fd < 0:
+        raise log.failure(ffi.errno, f"opening the pinned map {os.fspath(path)}")
+    return int(fd)
