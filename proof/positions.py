@@ -6,7 +6,7 @@ A `Tracker` is told by the preprocessors of proof.preprocessors what becomes of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +28,6 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
-
-
-class Line(str):
-    """A line of text that remembers its origin, also when an indent is put before it."""
-
-    __slots__ = ("origin",)
-    origin: Origin | None
-
-    def __new__(cls, text: str, origin: Origin | None) -> Line:
-        """Make a line of a text."""
-        line = super().__new__(cls, text)
-        line.origin = origin
-        return line
-
-    def __radd__(self, indent: str) -> Line:
-        return Line(str.__add__(indent, self), self.origin)
 
 
 @dataclass(frozen=True)
@@ -80,7 +64,7 @@ class Tracker:
         self.unseen: list[Origin | None] = []
         """Lines that look like a fence and belong to no fenced block that SuperFences took."""
         self.source: list[str] = []
-        self._offset = offset
+        self.offset = offset
         self.root = root
         self._origins: list[Origin | None] = []
         self._taken: list[tuple[int, int]] = []
@@ -92,20 +76,15 @@ class Tracker:
         except ValueError:
             return str(path)
 
-    def marked(self, lines: Iterable[str]) -> list[str]:
-        """Give the page's own lines their origin."""
-        numbered = enumerate(lines, self._offset + 1)
-        return [Line(text, Origin(self.path, n)) for n, text in numbered]
+    def remember(self, origins: Sequence[Origin | None]) -> None:
+        """Keep the origins of the page's lines once all files are included.
 
-    def remember(self, lines: Iterable[str]) -> None:
-        """Keep the origins of the page's lines once all files are included."""
+        A line without one is taken to follow the line before it.
+        """
         self._origins = []
-        for line in lines:
-            origin = getattr(line, "origin", None)
-            if origin is None and self._origins and (last := self._origins[-1]):
-                # Snippets rebuilt the line (an escaped marker): it follows the one before it.
-                origin = Origin(last.path, last.line + 1)
-            self._origins.append(origin)
+        for origin in origins:
+            last = self._origins[-1] if self._origins else None
+            self._origins.append(origin or (last and Origin(last.path, last.line + 1)))
 
     def begin(self, lines: Sequence[str]) -> None:
         """Check that the lines that SuperFences is given are still the remembered ones."""

@@ -8,6 +8,7 @@ Markdown's rules can disagree with the first.
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
 import markdown
@@ -19,27 +20,59 @@ from pymdownx.superfences import (
     SuperFencesRawBlockPreprocessor,
 )
 
-from proof.positions import FENCE_ATTRIBUTE, Line, Origin, Tracker
+from proof.positions import FENCE_ATTRIBUTE, Origin, Tracker
+
+_MARK = re.compile("\ue000(\\d+):(\\d+)\ue001$")
+"""The number of a file, and that of a line in it, between two characters of private use."""
 
 
 class _Snippets(SnippetPreprocessor):
-    """The Snippets preprocessor, whose lines know where they were written."""
+    """The Snippets preprocessor, whose lines tell where they were written.
+
+    It reads copies of the files, in which each line ends with a mark that says so; the marks are
+    taken off again behind it. Other ways in would depend on how one version of it reads files.
+    """
 
     tracker: Tracker
 
-    def read_lines(self, path: str) -> list[str]:
-        name = self.tracker.name_of(Path(path))
-        return [Line(text, Origin(name, n)) for n, text in enumerate(super().read_lines(path), 1)]
-
-    def dedent(self, lines: list[str]) -> list[str]:
-        dedented: list[str] = super().dedent(lines)
-        origins = [getattr(line, "origin", None) for line in lines]
-        return [Line(text, o) for text, o in zip(dedented, origins, strict=True)]
-
     def run(self, lines: list[str]) -> list[str]:
-        included: list[str] = super().run(self.tracker.marked(lines))
-        self.tracker.remember(included)
-        return [str(line) for line in included]
+        page = Path(self.tracker.path)
+        self._files: list[Path] = [page]
+        with tempfile.TemporaryDirectory(prefix="proof-") as folder:
+            self._folder = Path(folder)
+            included: list[str] = super().run(self._mark(lines, 0, self.tracker.offset))
+        names = [self.tracker.path, *(self.tracker.name_of(file) for file in self._files[1:])]
+        marks = [_MARK.search(line) for line in included]
+        self.tracker.remember([m and Origin(names[int(m[1])], int(m[2])) for m in marks])
+        return [_MARK.sub("", line) for line in included]
+
+    def get_snippet_path(self, path: str) -> str | None:
+        found: str | None = super().get_snippet_path(path)
+        if found is None:
+            return None
+        file = Path(found)
+        if file not in self._files:
+            self._files.append(file)
+        number = self._files.index(file)
+        copy = self._folder / str(number)
+        if not copy.exists():
+            lines = file.read_text(encoding=self.encoding).split("\n")
+            copy.write_text("\n".join(self._mark(lines, number, 0)), encoding=self.encoding)
+        return str(copy)
+
+    def _mark(self, lines: list[str], file: int, offset: int) -> list[str]:
+        """Mark all lines but empty ones (which `dedent` passes over) and Snippets' own notation."""
+        marked: list[str] = []
+        listing = False
+        for number, line in enumerate(lines, offset + 1):
+            notation = self.RE_ALL_SNIPPETS.match(line)
+            if notation or listing or not line.strip():
+                marked.append(line)
+            else:
+                marked.append(f"{line}\ue000{file}:{number}\ue001")
+            if notation and notation["block_marker"] and not notation["escape"]:
+                listing = not listing
+        return marked
 
 
 class _PlainLines(Preprocessor):
@@ -48,7 +81,8 @@ class _PlainLines(Preprocessor):
     tracker: Tracker
 
     def run(self, lines: list[str]) -> list[str]:
-        self.tracker.remember(self.tracker.marked(lines))
+        numbers = range(self.tracker.offset + 1, self.tracker.offset + 1 + len(lines))
+        self.tracker.remember([Origin(self.tracker.path, n) for n in numbers])
         return lines
 
 

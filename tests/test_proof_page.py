@@ -250,9 +250,8 @@ def test_illustration_in_the_c_of_bpf_parses(scratch: Scratch) -> None:
     """The macros of libbpf, which no C parser knows by itself, are no error; others are found."""
     fence = f"# T\n\n```c {{.illustration}}\n{BPF_C}```\n"
     assert not scratch.page(fence).problems
-    assert re.search(
-        r"md:18: this illustration.*identifier is missing", scratch.problems(fence.replace("++", "+;"))
-    )
+    problems = scratch.problems(fence.replace("++", "+;"))
+    assert re.search(r"md:18: this illustration.*identifier is missing", problems)
 
 
 def test_line_numbers_and_highlights_are_no_text(scratch: Scratch) -> None:
