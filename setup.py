@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -29,10 +30,12 @@ def pkg_config(*arguments: str) -> list[str]:
     )
 
 
+runpy.run_path("userrb/_core_docs_build.py")["write"]()
+
 core = Extension(
     "userrb._core",
     sorted(str(path) for path in Path("userrb/csrc").glob("*.c")),
-    depends=["userrb/csrc/core.h"],
+    depends=["userrb/csrc/core.h", "userrb/csrc/docs.h"],
     extra_compile_args=["-std=gnu11", "-O3", "-Wall", "-Wextra", *pkg_config("--cflags")],
     extra_link_args=pkg_config("--libs"),
     py_limited_api=LIMITED_API,

@@ -26,7 +26,7 @@ def test_maps_and_programs_are_named_as_in_the_source(bpf: userrb.BpfObject) -> 
 def test_retval_is_the_c_int(bpf: userrb.BpfObject, ring: userrb.UserRingBuffer) -> None:
     """test_run returns what the program returned."""
     ring.write(b"12345678")
-    assert bpf.programs["drain"].test_run() == userrb.TestRun(1, 0, b"")
+    assert bpf.programs["drain"].test_run() == userrb.TestRun(1, 0, b"", b"")
 
 
 def test_test_run_with_data_a_type_does_not_take_is_einval(bpf: userrb.BpfObject) -> None:

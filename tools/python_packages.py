@@ -23,7 +23,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # Not sys.executable: with .venv activated, that is in the folder to be made.
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
-WRITTEN_BY_CFFI = "_libbpf.c"
+WRITTEN_BY_THE_BUILD = {"_libbpf.c", "docs.h"}
 CONSTRAINTS = ROOT / "constraints.txt"
 # Debian 12 has 3.11.2, and there are packages that want 3.11.5.
 OLDEST = (3, 11, 0)
@@ -90,9 +90,9 @@ def make_extension() -> None:
         ["pkg-config", "--modversion", "libbpf"], check=True, capture_output=True
     ).stdout
     sources = [ROOT / "pyproject.toml", ROOT / "setup.py"]
-    for pattern in ("*.c", "*.h", "*build*.py"):
+    for pattern in ("*.c", "*.h", "*build*.py", "_core.pyi"):
         found = sorted((ROOT / "userrb").rglob(pattern))
-        sources += [path for path in found if path.name != WRITTEN_BY_CFFI]
+        sources += [path for path in found if path.name not in WRITTEN_BY_THE_BUILD]
     names = [str(path.relative_to(ROOT)) for path in sources]
     parts = [path.read_bytes() for path in sources]
     key = digest([(VENV / "packages").read_bytes(), libbpf, repr(names).encode(), *parts])

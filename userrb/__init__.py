@@ -20,6 +20,7 @@ from userrb.errors import (
     SampleTooLarge,
     WrongMapType,
 )
+from userrb.layout import Field, Fields, Struct
 from userrb.map import BpfMap
 from userrb.object import BpfObject
 from userrb.program import BpfProgram, TestRun
@@ -38,6 +39,8 @@ __all__ = [
     "BpfObject",
     "BpfProgram",
     "Error",
+    "Field",
+    "Fields",
     "KernelTooOld",
     "LoadError",
     "NotPermitted",
@@ -48,6 +51,7 @@ __all__ = [
     "Sample",
     "SampleError",
     "SampleTooLarge",
+    "Struct",
     "TestRun",
     "UserRingBuffer",
     "WrongMapType",

@@ -1,39 +1,303 @@
-"""The C surface of the ring: what `csrc/` exports. The words stand here, the code there."""
+"""The C surface of the ring: what `csrc/` exports, with its words.
+
+`_core_docs_build.py` hands the docstrings to the compiler: they are what `help()` shows.
+"""
 
 from types import TracebackType
-from typing import Literal, Self, SupportsIndex, final, overload
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 from typing_extensions import Buffer
+
+class _Array(Protocol):
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+# NumPy declares its arrays to be buffers only from Python 3.12 on.
+Bytes: TypeAlias = Buffer | _Array
 
 class Ring:
     def __init__(self, map_fd: int, /) -> None: ...
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Bytes of the ring's data area, a power of two.
+
+        A sample of `n` bytes takes `n + 8` of them, rounded up to a multiple of 8.
+        """
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether the ring is closed."""
+
     @property
-    def producer_position(self) -> int: ...
+    def producer_position(self) -> int:
+        """Bytes that were ever reserved, headers and padding included.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+
     @property
-    def consumer_position(self) -> int: ...
-    def fileno(self) -> int: ...
-    def reserve(self, size: SupportsIndex) -> Sample: ...
-    def reserve_blocking(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample: ...
-    def submit(self, sample: Sample, /) -> None: ...
-    def discard(self, sample: Sample, /) -> None: ...
-    def write(self, data: Buffer, timeout_ms: int = 0) -> None: ...
+    def consumer_position(self) -> int:
+        """Bytes that were ever drained, headers and padding included.
+
+        It equals the producer position when nothing is left to drain.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+
+    def fileno(self) -> int:
+        """Returns the ring's own descriptor of the map, valid until the ring is closed.
+
+        Do not wait on it level-triggered: it is writable whenever the ring is not completely full.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+
+    def reserve(self, size: SupportsIndex) -> Sample:
+        """Reserves a sample, without waiting.
+
+        May be called from several threads: it locks where libbpf leaves it to the caller. Those
+        behind it are not drained before the sample is submitted or discarded; one that is dropped
+        is discarded.
+
+        Args:
+            size: Bytes of the sample, without its header; 0 is valid. At most the ring's size less
+                8, and less than 2**24: the kernel could reserve, but never drain more.
+
+        Returns:
+            The sample: a writable buffer in the ring. Its bytes are what was there before.
+
+        Raises:
+            RingFull: `ENOSPC`, there is no room now.
+            SampleTooLarge: `E2BIG`, there can never be room.
+            RingClosed: The ring is closed.
+            ValueError: `size` is negative.
+
+        Example:
+            ```python
+            import struct
+
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    sample = ring.reserve(16)
+                    struct.pack_into("=QQ", sample, 0, 1, 2)
+                    ring.submit(sample)
+            ```
+
+        Source: `user_ring_buffer__reserve` of libbpf.
+        """
+
+    def reserve_blocking(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
+        """Reserves a sample; where there is no room, it waits for a drain to make some.
+
+        The wait sleeps, with the GIL released, on a partly full ring too. Signal handlers run
+        meanwhile, and the wait goes on with the time left unless the handler raises (PEP 475);
+        Ctrl-C ends it. Room made by a drain with `BPF_RB_NO_WAKEUP` is noticed within 20 ms.
+
+        May be called from several threads. Who waits longest is not served first: a large sample
+        may wait while small ones find room.
+
+        Args:
+            size: As for `reserve`.
+            timeout_ms: How long to wait at most, in milliseconds; 0 does not wait, -1 waits
+                without end.
+
+        Returns:
+            The sample, as from `reserve`.
+
+        Raises:
+            RingFull: `ENOSPC`, there was no room within the timeout.
+            SampleTooLarge: `E2BIG`, there can never be room.
+            BadTimeout: `EINVAL`, the timeout is none of the above.
+            RingClosed: The ring is closed, or another thread closed it meanwhile.
+            ValueError: `size` is negative.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    sample = ring.reserve_blocking(8, timeout_ms=1000)
+                    sample[:] = b"8 bytes."
+                    ring.submit(sample)
+            ```
+
+        Source: as `user_ring_buffer__reserve_blocking` of libbpf, with a wait of its own.
+        """
+
+    def submit(self, sample: Sample, /) -> None:
+        """Submits a sample: from now on it is the kernel's.
+
+        May be called from several threads.
+
+        Args:
+            sample: A sample that this ring reserved.
+
+        Raises:
+            SampleError: It was submitted or discarded before, or reserved by another ring, or by
+                the parent of this process.
+            BufferError: A view of it is still alive; it stays reserved.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    first, second = ring.reserve(8), ring.reserve(8)
+                    ring.submit(second)
+                    assert bpf.programs["drain"].test_run().retval == 0  # first is before it
+                    ring.submit(first)
+                    assert bpf.programs["drain"].test_run().retval == 2
+            ```
+
+        Source: `user_ring_buffer__submit` of libbpf.
+        """
+
+    def discard(self, sample: Sample, /) -> None:
+        """Discards a sample: the kernel skips it, and its room comes back with the next drain.
+
+        May be called from several threads.
+
+        Args:
+            sample: A sample that this ring reserved.
+
+        Raises:
+            SampleError: As for `submit`.
+            BufferError: As for `submit`.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    ring.discard(ring.reserve(8))
+                    assert bpf.programs["drain"].test_run().retval == 0
+            ```
+
+        Source: `user_ring_buffer__discard` of libbpf.
+        """
+
+    def write(self, data: Bytes, timeout_ms: int = 0) -> None:
+        """Reserves a sample of the data's size, copies the data into it, and submits it.
+
+        The fastest way for one sample. May be called from several threads.
+
+        Args:
+            data: Any contiguous buffer.
+            timeout_ms: As for `reserve_blocking`; 0, the default, does not wait.
+
+        Raises:
+            RingFull: `ENOSPC`, there was no room within the timeout.
+            SampleTooLarge: `E2BIG`, there can never be room.
+            BadTimeout: `EINVAL`.
+            RingClosed: The ring is closed, or another thread closed it meanwhile.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    ring.write(b"8 bytes.")
+                    assert bpf.programs["drain"].test_run().retval == 1
+            ```
+        """
+
     def submit_many(
         self,
-        records: Buffer,
+        records: Bytes,
         size: SupportsIndex | None = None,
         timeout_ms: int = 0,
         *,
-        offsets: Buffer | None = None,
-    ) -> int: ...
-    def close(self) -> None: ...
+        offsets: Bytes | None = None,
+        start: SupportsIndex = 0,
+    ) -> int:
+        """Submits many records, each as a sample of its own, and publishes them at once.
+
+        May be called from several threads; a batch is not mixed with other samples, except where it
+        waits. The GIL is released for 16 KiB and more: leave the records alone meanwhile.
+
+        Args:
+            records: Any C-contiguous buffer: an array, a NumPy array (structured ones too), bytes.
+                A record is an item of it, or `size` bytes, or what `offsets` say.
+            size: Bytes of a record. Has to be given for bytes, which have no items.
+            timeout_ms: As for `reserve_blocking`; 0, the default, submits what finds room now.
+            offsets: Records of different sizes, in Arrow's layout: one more 32 or 64 bit integers
+                than records; record `i` is the bytes from `offsets[i]` to `offsets[i + 1]`.
+            start: Index of the first record to submit: to go on where an earlier call ended.
+
+        Returns:
+            How many records found room, in their order: all of them, unless the time was over.
+
+        Raises:
+            SampleTooLarge: `E2BIG`, a record never fits; nothing was submitted.
+            BadTimeout: `EINVAL`.
+            RingClosed: The ring is closed, or another thread closed it meanwhile.
+            ValueError: The buffer is not a whole number of records, or the offsets are none.
+
+        Example:
+            ```python
+            import array
+
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    assert ring.submit_many(array.array("Q", [1, 2, 3])) == 3
+                    assert ring.submit_many(b"abcdef", size=2) == 3
+                    words = array.array("i", [0, 3, 3, 6])
+                    assert ring.submit_many(b"oneTWO", offsets=words) == 3
+                    assert bpf.programs["drain"].test_run().retval == 9
+            ```
+        """
+
+    def close(self) -> None:
+        """Closes the ring; may be called again.
+
+        Samples that are still reserved are discarded, so that those behind them are drained.
+        Threads that wait for room get RingClosed.
+
+        Raises:
+            BufferError: A view of a reserved sample is still alive; the ring stays open.
+
+        Source: `user_ring_buffer__free` of libbpf.
+        """
+
     def _close_at_exit(self) -> None: ...
 
 @final
 class Sample:
+    """A reserved sample: a writable, 8-byte aligned buffer in the ring, until it is submitted.
+
+    Write to it by index (`sample[:] = data`) or through a view (`memoryview(sample)`,
+    `struct.pack_into`, `numpy.frombuffer`). `sample[i]` is an int, `sample[a:b]` a copy in bytes.
+    Its bytes are what earlier samples left there: nothing is zeroed.
+
+    As a context manager it is submitted at the end of the block, and discarded on an exception.
+    While a view of it is alive, it can be neither submitted nor discarded: `BufferError`. A sample
+    that is dropped is discarded. `UserRingBuffer.reserve` and its kin make samples.
+
+    Threads may write to different parts of a sample; the ring's calls on it lock.
+
+    Example:
+        ```python
+        import userrb
+
+        with userrb.BpfObject("drain.bpf.o") as bpf:
+            with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                with ring.reserve(8) as sample:
+                    sample[:] = b"8 bytes."
+                assert bpf.programs["drain"].test_run().retval == 1
+        ```
+    """
+
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     @overload

@@ -61,6 +61,41 @@ ffi.cdef("""
     };
     int userrb_test_run(int prog_fd, struct bpf_test_run_opts *opts);
 
+    struct btf *bpf_object__btf(const struct bpf_object *obj);
+    const void *btf__raw_data(const struct btf *btf, uint32_t *size);
+    struct btf *btf__new(const void *data, uint32_t size);
+    void btf__free(struct btf *btf);
+    uint32_t btf__type_cnt(const struct btf *btf);
+    const char *btf__name_by_offset(const struct btf *btf, uint32_t offset);
+    const struct btf_type *btf__type_by_id(const struct btf *btf, uint32_t id);
+    int64_t btf__resolve_size(const struct btf *btf, uint32_t id);
+    #define BTF_KIND_INT ...
+    #define BTF_KIND_PTR ...
+    #define BTF_KIND_ARRAY ...
+    #define BTF_KIND_STRUCT ...
+    #define BTF_KIND_UNION ...
+    #define BTF_KIND_ENUM ...
+    #define BTF_KIND_ENUM64 ...
+    #define BTF_KIND_FLOAT ...
+    #define BTF_KIND_TYPEDEF ...
+    #define BTF_KIND_VOLATILE ...
+    #define BTF_KIND_CONST ...
+    #define BTF_KIND_RESTRICT ...
+    #define BTF_KIND_TYPE_TAG ...
+    #define BTF_INT_SIGNED ...
+    #define BTF_INT_BOOL ...
+    struct btf_type { uint32_t name_off; uint32_t size; uint32_t type; ...; };
+    struct btf_member { uint32_t name_off; uint32_t type; ...; };
+    struct btf_array { uint32_t type; uint32_t nelems; ...; };
+    uint16_t btf_kind(const struct btf_type *t);
+    uint16_t btf_vlen(const struct btf_type *t);
+    bool btf_kflag(const struct btf_type *t);
+    uint8_t btf_int_encoding(const struct btf_type *t);
+    struct btf_member *btf_members(const struct btf_type *t);
+    struct btf_array *btf_array(const struct btf_type *t);
+    uint32_t btf_member_bit_offset(const struct btf_type *t, uint32_t member_idx);
+    uint32_t btf_member_bitfield_size(const struct btf_type *t, uint32_t member_idx);
+
     void userrb_log_start(void);
     char *userrb_log_take(void);
     void free(void *memory);
@@ -68,6 +103,7 @@ ffi.cdef("""
 
 SOURCE = r"""
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <stdlib.h>

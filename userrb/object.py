@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from userrb import log
 from userrb._libbpf import ffi, lib
+from userrb.btf import read_structs
 from userrb.errors import LoadError
+from userrb.layout import Struct
 from userrb.map import BpfMap
 from userrb.program import BpfProgram
 
@@ -29,6 +31,9 @@ class BpfObject:
     Attributes:
         maps: The maps by name.
         programs: The programs by name.
+        structs: The layouts of the named structs and unions in the object's BTF (`clang -g`): of
+            global variables, maps and function parameters, but not of local variables. To have
+            another one, name it in a global: `const struct event *unused`.
 
     Raises:
         ObjectNotFound: There is no such file.
@@ -41,11 +46,13 @@ class BpfObject:
 
     maps: Mapping[str, BpfMap]
     programs: Mapping[str, BpfProgram]
+    structs: Mapping[str, Struct]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         handle = self._load()
         try:
+            self.structs = MappingProxyType(read_structs(lib.bpf_object__btf(handle)))
             self.maps = MappingProxyType(
                 {map_.name: map_ for map_ in map(BpfMap, each(lib.bpf_object__next_map, handle))}
             )

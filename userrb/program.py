@@ -24,11 +24,13 @@ class TestRun(NamedTuple):
         retval: The program's return value, as the C `int` that it is in the source.
         duration_ns: Mean time of a run, in nanoseconds, where the program type reports it.
         data: The packet after the run, for program types that take one.
+        ctx: The context after the run; a `syscall` program may answer in it.
     """
 
     retval: int
     duration_ns: int
     data: bytes
+    ctx: bytes
 
 
 class BpfProgram:
@@ -78,14 +80,16 @@ class BpfProgram:
         """
         program = self._open()
         options = ffi.new("struct bpf_test_run_opts *")
-        # The structure holds addresses only: these names keep what they point to alive.
-        data_in, ctx_in = ffi.from_buffer(data), ffi.from_buffer(ctx)
+        # The structure holds addresses only: these names keep what they point to alive. The kernel
+        # writes into the context, so it gets a copy.
+        data_in = ffi.from_buffer(data)
         data_out = ffi.new("char[]", len(data) + DATA_OUT_ROOM) if data else ffi.NULL
+        context = ffi.new("char[]", bytes(ctx)) if ctx else ffi.NULL
         if data:
             options.data_in, options.data_size_in = data_in, len(data)
             options.data_out, options.data_size_out = data_out, len(data_out)
         if ctx:
-            options.ctx_in, options.ctx_size_in = ctx_in, len(ctx)
+            options.ctx_in, options.ctx_size_in = context, len(ctx)
         options.repeat = repeat
         if lib.userrb_test_run(program.number, options) < 0:
             raise log.failure(ffi.errno, f"test run of program {self.name!r} (type {self.type})")
@@ -93,6 +97,7 @@ class BpfProgram:
             retval=int(ffi.cast("int32_t", options.retval)),
             duration_ns=options.duration,
             data=ffi.buffer(data_out, options.data_size_out)[:] if data else b"",
+            ctx=ffi.buffer(context, len(ctx))[:] if ctx else b"",
         )
 
     def _open(self) -> Descriptor:

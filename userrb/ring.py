@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
+import operator
 import os
 import weakref
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex, cast, runtime_checkable
 
 from userrb import _core
-from userrb.errors import RingClosed
+from userrb.aio import when_room
+from userrb.errors import RingClosed, RingFull
 from userrb.map import get_pinned, require_user_ringbuf
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from userrb._core import Bytes, Sample
 
 
 @runtime_checkable
@@ -71,6 +80,116 @@ class UserRingBuffer(_core.Ring):
                 f"not {type(map).__name__}"
             )
 
+    async def reserve_async(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
+        """Reserves a sample; where there is no room, the task waits and the event loop goes on.
+
+        A task that is cancelled while it waits has reserved nothing.
+
+        Args:
+            size: As for `reserve`.
+            timeout_ms: As for `reserve_blocking`.
+
+        Raises:
+            RingFull: No room within the timeout.
+            SampleTooLarge, BadTimeout, RingClosed: As for `reserve_blocking`.
+
+        Example:
+            ```python
+            import asyncio
+
+            import userrb
+
+
+            async def produce(ring: userrb.UserRingBuffer) -> None:
+                with await ring.reserve_async(8) as sample:
+                    sample[:] = b"8 bytes."
+
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    asyncio.run(produce(ring))
+            ```
+        """
+        return await when_room(self, lambda: self.reserve(size), timeout_ms)
+
+    async def write_async(self, data: Bytes, timeout_ms: int = -1) -> None:
+        """Writes a sample as `write` does; where there is no room, the task waits.
+
+        A task that is cancelled while it waits has written nothing.
+
+        Args:
+            data: As for `write`.
+            timeout_ms: As for `reserve_blocking`; without one, it waits without end.
+
+        Raises:
+            RingFull: No room within the timeout.
+            SampleTooLarge, BadTimeout, RingClosed: As for `write`.
+
+        Example:
+            ```python
+            import asyncio
+
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    asyncio.run(ring.write_async(b"8 bytes.", timeout_ms=1000))
+            ```
+        """
+        await when_room(self, lambda: self.write(data), timeout_ms)
+
+    async def submit_many_async(
+        self,
+        records: Bytes,
+        size: SupportsIndex | None = None,
+        timeout_ms: int = -1,
+        *,
+        offsets: Bytes | None = None,
+        start: int = 0,
+    ) -> int:
+        """Submits records as `submit_many` does; where there is no room, the task waits.
+
+        Records are published in the batches that find room. A task that is cancelled has submitted
+        the batches before, and none after.
+
+        Args:
+            records: As for `submit_many`.
+            size: As for `submit_many`.
+            timeout_ms: As for `reserve_blocking`; without one, it waits for all of them.
+            offsets: As for `submit_many`.
+            start: As for `submit_many`.
+
+        Returns:
+            How many records found room; all of them, unless the time was over.
+
+        Raises:
+            SampleTooLarge, BadTimeout, RingClosed, ValueError: As for `submit_many`.
+
+        Example:
+            ```python
+            import array
+            import asyncio
+
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    records = array.array("Q", range(100))
+                    assert asyncio.run(ring.submit_many_async(records, timeout_ms=1000)) == 100
+            ```
+        """
+        done = start
+
+        def attempt() -> None:
+            nonlocal done
+            done += self.submit_many(records, size, offsets=offsets, start=done)
+            if done < count_records(records, size, offsets):
+                raise RingFull(errno.ENOSPC, f"no room for record {done}")
+
+        with contextlib.suppress(RingFull):
+            await when_room(self, attempt, timeout_ms)
+        return done - start
+
     def _open(self, fd: int) -> None:
         require_user_ringbuf(fd)
         super().__init__(fd)
@@ -92,6 +211,15 @@ class UserRingBuffer(_core.Ring):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.size} bytes"
         return f"<userrb.UserRingBuffer, {state}>"
+
+
+def count_records(records: Bytes, size: SupportsIndex | None, offsets: Bytes | None) -> int:
+    """Counts the records of a batch that `submit_many` has accepted."""
+    if offsets is not None:
+        ends = memoryview(cast("Buffer", offsets))
+        return ends.nbytes // ends.itemsize - 1
+    data = memoryview(cast("Buffer", records))
+    return data.nbytes // (data.itemsize if size is None else operator.index(size))
 
 
 _open_rings: weakref.WeakSet[UserRingBuffer] = weakref.WeakSet()

@@ -99,4 +99,93 @@ int drain_length(void *context)
 	return last;
 }
 
+struct tally {
+	__u64 samples, sum, squares;
+};
+
+static long add_to_tally(struct bpf_dynptr *sample, void *context)
+{
+	struct tally *tally = context;
+	__u64 value;
+
+	if (bpf_dynptr_read(&value, sizeof(value), sample, 0, 0) == 0) {
+		tally->samples++;
+		tally->sum += value;
+		tally->squares += value * value;
+	}
+	return 0;
+}
+
+/* Answers in its context: how many samples, and which, as far as two sums can tell. */
+SEC("syscall")
+int drain_tally(struct tally *context)
+{
+	struct tally tally = {};
+
+	bpf_user_ringbuf_drain(&roomy, add_to_tally, &tally, 0);
+	*context = tally;
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* For Struct's docstring and test_layout.py: a record with padding. */
+struct event {
+	__u8 kind;
+	__u32 pid;
+	char name[16];
+	__u64 when;
+	__u16 ports[3];
+};
+
+/* Everything else that test_layout.py reads. */
+enum colour { RED, GREEN = 1 << 30 };
+
+struct point {
+	__s16 x, y;
+};
+
+struct everything {
+	_Bool flag;
+	__s8 small;
+	__s64 large;
+	enum colour colour;
+	struct point points[2];
+	__u32 matrix[2][3];
+	char names[2][4];
+	union {
+		__u32 word;
+		__u8 bytes[4];
+	};
+	struct {
+		__u16 inner;
+	} named;
+	void *pointer;
+	const volatile __u32 qualified;
+	__u32 low : 3, high : 29;
+	__s32 negative : 5;
+	__u8 tail[];
+};
+
+/* Types of local variables are not in the BTF; types of global ones are. */
+const struct event *event_layout __attribute__((unused));
+const struct everything *everything_layout __attribute__((unused));
+
+static long check_event(struct bpf_dynptr *sample, void *context)
+{
+	__u32 *sum = context;
+	struct event event;
+
+	if (bpf_dynptr_read(&event, sizeof(event), sample, 0, 0) == 0)
+		*sum += event.kind + event.pid + event.name[1] + event.when + event.ports[2];
+	return 0;
+}
+
+SEC("syscall")
+int drain_events(void *context)
+{
+	__u32 sum = 0;
+
+	bpf_user_ringbuf_drain(&samples, check_event, &sum, 0);
+	return sum;
+}

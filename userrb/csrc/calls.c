@@ -13,7 +13,7 @@ void ring_dealloc(PyObject *self);
 
 /* ---- arguments: METH_FASTCALL, for which the limited API has no parser */
 
-#define PARAMETERS_MAX 4
+#define PARAMETERS_MAX 5
 
 struct signature {
 	const char *name;
@@ -290,34 +290,41 @@ static bool records_variable(const struct ring *ring, struct batch *batch, const
 }
 
 static PyObject *submit_batch(struct ring *ring, struct batch *batch, const Py_buffer *data,
-			      int timeout_ms)
+			      uint64_t start, int timeout_ms)
 {
-	int result = 0;
+	int result;
 
 	batch->data = data->buf;
+	batch->done = start;
 	/* An empty batch still tells that the ring is closed. */
 	result = ring_wait(ring, batch_attempt, batch, timeout_ms, data->len >= LENGTHY);
 	if (result < 0)
 		return NULL;
-	return PyLong_FromUnsignedLongLong(batch->done);
+	return PyLong_FromUnsignedLongLong(batch->done - start);
 }
 
 static PyObject *ring_submit_many(PyObject *self, PyObject *const *args, Py_ssize_t count,
 				  PyObject *keywords)
 {
 	static const struct signature signature = {
-		"submit_many", 1, 3, 4, { "records", "size", "timeout_ms", "offsets" }
+		"submit_many", 1, 3, 5, { "records", "size", "timeout_ms", "offsets", "start" }
 	};
 	struct ring *ring = (struct ring *)self;
 	PyObject *values[PARAMETERS_MAX], *result = NULL;
 	Py_buffer data, offsets = { .obj = NULL };
 	struct batch batch = { .done = 0 };
+	Py_ssize_t start = 0;
 	int timeout_ms = 0;
 	bool valid;
 
 	if (!parse(&signature, args, count, keywords, values) ||
 	    (values[2] && timeout_parse(values[2], &timeout_ms)))
 		return NULL;
+	if (values[4]) {
+		start = PyNumber_AsSsize_t(values[4], PyExc_OverflowError);
+		if (start == -1 && PyErr_Occurred())
+			return NULL;
+	}
 	if (values[1] == Py_None)
 		values[1] = NULL;
 	if (values[3] == Py_None)
@@ -331,8 +338,11 @@ static PyObject *ring_submit_many(PyObject *self, PyObject *const *args, Py_ssiz
 	if (PyObject_GetBuffer(values[0], &data, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) == 0) {
 		valid = values[3] ? records_variable(ring, &batch, &data, &offsets) :
 			records_fixed(ring, &batch, values[0], values[1], &data);
-		if (valid)
-			result = submit_batch(ring, &batch, &data, timeout_ms);
+		if (valid && (start < 0 || (uint64_t)start > batch.count))
+			PyErr_Format(PyExc_ValueError, "start is %zd, and there are %llu records",
+				     start, (unsigned long long)batch.count);
+		else if (valid)
+			result = submit_batch(ring, &batch, &data, start, timeout_ms);
 		PyBuffer_Release(&data);
 	}
 	if (offsets.obj)
@@ -384,23 +394,25 @@ static PyObject *ring_fileno(PyObject *self, PyObject *unused)
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
 static PyMethodDef ring_methods[] = {
-	{ "reserve", FAST(ring_reserve), METH_FASTCALL | METH_KEYWORDS, NULL },
-	{ "reserve_blocking", FAST(ring_reserve_blocking), METH_FASTCALL | METH_KEYWORDS, NULL },
-	{ "submit", ring_submit, METH_O, NULL },
-	{ "discard", ring_discard, METH_O, NULL },
-	{ "write", FAST(ring_write), METH_FASTCALL | METH_KEYWORDS, NULL },
-	{ "submit_many", FAST(ring_submit_many), METH_FASTCALL | METH_KEYWORDS, NULL },
-	{ "fileno", ring_fileno, METH_NOARGS, NULL },
-	{ "close", ring_close, METH_NOARGS, NULL },
+	{ "reserve", FAST(ring_reserve), METH_FASTCALL | METH_KEYWORDS, DOC_Ring_reserve },
+	{ "reserve_blocking", FAST(ring_reserve_blocking), METH_FASTCALL | METH_KEYWORDS,
+	  DOC_Ring_reserve_blocking },
+	{ "submit", ring_submit, METH_O, DOC_Ring_submit },
+	{ "discard", ring_discard, METH_O, DOC_Ring_discard },
+	{ "write", FAST(ring_write), METH_FASTCALL | METH_KEYWORDS, DOC_Ring_write },
+	{ "submit_many", FAST(ring_submit_many), METH_FASTCALL | METH_KEYWORDS,
+	  DOC_Ring_submit_many },
+	{ "fileno", ring_fileno, METH_NOARGS, DOC_Ring_fileno },
+	{ "close", ring_close, METH_NOARGS, DOC_Ring_close },
 	{ "_close_at_exit", ring_close_at_exit, METH_NOARGS, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 
 static PyGetSetDef ring_getset[] = {
-	{ "size", get_size, NULL, NULL, NULL },
-	{ "closed", get_closed, NULL, NULL, NULL },
-	{ "producer_position", get_position, NULL, NULL, "producer" },
-	{ "consumer_position", get_position, NULL, NULL, NULL },
+	{ "size", get_size, NULL, DOC_Ring_size, NULL },
+	{ "closed", get_closed, NULL, DOC_Ring_closed, NULL },
+	{ "producer_position", get_position, NULL, DOC_Ring_producer_position, "producer" },
+	{ "consumer_position", get_position, NULL, DOC_Ring_consumer_position, NULL },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -131,6 +131,10 @@ struct batch {
 int batch_attempt(struct ring *ring, void *batch);
 int64_t batch_offset(const struct batch *batch, uint64_t i);
 
+/* ---- docs.h: the docstrings, made from _core.pyi */
+
+#include "docs.h"
+
 /* ---- module.c: exceptions of userrb.errors */
 
 extern PyObject *error_bpf, *error_ring_full, *error_too_large, *error_closed, *error_sample,

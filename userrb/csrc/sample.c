@@ -315,18 +315,8 @@ static PyMethodDef sample_methods[] = {
 	{ NULL, NULL, 0, NULL },
 };
 
-PyDoc_STRVAR(sample_doc,
-"A reserved sample: a writable, 8-byte aligned buffer in the ring, until it is submitted.\n"
-"\n"
-"Write to it by index (``sample[:] = data``) or through any view (``memoryview(sample)``,\n"
-"``struct.pack_into``, ``numpy.frombuffer``). ``sample[i]`` is an int, ``sample[a:b]`` a copy\n"
-"in bytes. The memory is what earlier samples left there: it is not zeroed.\n"
-"\n"
-"As a context manager it is submitted at the end of the block, and discarded on an exception.\n"
-"A sample that is dropped without either is discarded.\n");
-
 static PyType_Slot sample_slots[] = {
-	{ Py_tp_doc, (void *)sample_doc },
+	{ Py_tp_doc, DOC_Sample },
 	{ Py_tp_methods, sample_methods },
 	{ Py_tp_repr, sample_repr },
 	{ Py_tp_dealloc, sample_dealloc },

@@ -1,0 +1,111 @@
+"""Struct layouts from the BPF object's BTF, proven by what the BPF program reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import userrb
+
+
+def test_the_program_reads_what_named_fields_wrote(
+    bpf: userrb.BpfObject, ring: userrb.UserRingBuffer
+) -> None:
+    """Fields written by name, packed, and by dtype arrive where the program looks for them."""
+    event = bpf.structs["event"]
+    assert event.size == 40
+    with ring.reserve(event.size) as sample:
+        sample[:] = bytes(event.size)
+        fields = event.at(sample)
+        fields.kind, fields.pid, fields.name, fields.when = 1, 20, b"\x00\x07", 4000
+        fields.ports = (0, 0, 300)
+        assert fields.pid == 20
+        assert fields.ports == (0, 0, 300)
+        assert fields.name[:2] == b"\x00\x07"
+    assert bpf.programs["drain_events"].test_run().retval == 1 + 20 + 7 + 4000 + 300
+
+    ring.write(event.pack(pid=5, ports=[0, 0, 6]))
+    assert bpf.programs["drain_events"].test_run().retval == 11
+
+    records = np.zeros(3, dtype=event.dtype)
+    records["pid"] = [1, 10, 100]
+    records["ports"][:, 2] = 1000
+    assert ring.submit_many(records) == 3
+    assert bpf.programs["drain_events"].test_run().retval == 3111
+
+
+def test_a_dtype_has_the_padding(bpf: userrb.BpfObject) -> None:
+    """Offsets and size of the dtype are the compiler's."""
+    dtype = bpf.structs["event"].dtype
+    assert dtype.itemsize == 40
+    assert dtype.fields is not None
+    offsets = {name: field[1] for name, field in dtype.fields.items()}
+    assert offsets == {"kind": 0, "pid": 4, "name": 8, "when": 24, "ports": 32}
+
+
+def test_fields_refuse_after_submit(bpf: userrb.BpfObject, ring: userrb.UserRingBuffer) -> None:
+    """Named fields hold no view: the sample can be submitted, and is out of reach then."""
+    event = bpf.structs["event"]
+    sample = ring.reserve(event.size)
+    fields = event.at(sample)
+    fields.pid = 1
+    ring.submit(sample)
+    with pytest.raises(userrb.SampleError):
+        fields.pid = 2
+    with pytest.raises(userrb.SampleError):
+        _ = fields.pid
+
+
+def test_every_kind_of_member(bpf: userrb.BpfObject) -> None:
+    """Numbers, enums, arrays, nested and anonymous members, pointers and bit-fields round-trip."""
+    layout = bpf.structs["everything"]
+    record = bytearray(layout.size)
+    fields = layout.at(record)
+    fields.flag, fields.small, fields.large = True, -1, -(1 << 63)
+    fields.colour = 1 << 30
+    fields.matrix = ((1, 2, 3), (4, 5, 6))
+    fields.names = (b"abcd", b"e")
+    fields.word = 0x01020304
+    fields.points[1].y = -7
+    fields.named.inner = 9
+    fields.pointer = 1 << 63
+    fields.qualified = 8
+    fields.low, fields.high, fields.negative = 5, 1 << 28, -16
+    again = layout.at(bytearray(bytes(record)))
+    assert (again.flag, again.small, again.large) == (True, -1, -(1 << 63))
+    assert again.colour == 1 << 30
+    assert again.matrix == ((1, 2, 3), (4, 5, 6))
+    assert again.names == (b"abcd", b"e\0\0\0")
+    assert sorted(again.bytes) == [1, 2, 3, 4]
+    assert (again.points[0].y, again.points[1].y) == (0, -7)
+    assert (again.named.inner, again.pointer, again.qualified) == (9, 1 << 63, 8)
+    assert (again.low, again.high, again.negative) == (5, 1 << 28, -16)
+    assert again.tail == ()
+    assert "matrix" in dir(again)
+    assert "negative=-16" in repr(again)
+
+
+def test_what_does_not_fit_is_a_value_error(bpf: userrb.BpfObject) -> None:
+    """A value that does not fit its field raises, names the field, and changes nothing."""
+    layout = bpf.structs["everything"]
+    record = bytearray(layout.size)
+    fields = layout.at(record)
+    for name, value in {
+        "small": 128,
+        "low": 8,
+        "negative": 16,
+        "matrix": ((1, 2), (3, 4)),
+        "names": (b"12345", b""),
+        "large": 1 << 63,
+    }.items():
+        with pytest.raises(ValueError, match=f"everything.{name}"):
+            setattr(fields, name, value)
+    with pytest.raises(AttributeError, match="has no field 'nowhere': it has flag"):
+        fields.nowhere = 1
+    with pytest.raises(AttributeError, match="is a struct"):
+        fields.named = 1
+    with pytest.raises(AttributeError):
+        layout.pack(nowhere=1)
+    with pytest.raises(ValueError, match="bit-field"):
+        _ = layout.dtype
+    assert record == bytes(layout.size)

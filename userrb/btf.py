@@ -1,0 +1,123 @@
+"""From an object's BTF to the layouts of its structs; libbpf reads the BTF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from userrb._libbpf import ffi, lib
+from userrb.layout import Field, Struct
+
+if TYPE_CHECKING:
+    from userrb._libbpf import CData
+
+MODIFIERS = frozenset(
+    {
+        lib.BTF_KIND_TYPEDEF,
+        lib.BTF_KIND_VOLATILE,
+        lib.BTF_KIND_CONST,
+        lib.BTF_KIND_RESTRICT,
+        lib.BTF_KIND_TYPE_TAG,
+    }
+)
+COMPOSITES = frozenset({lib.BTF_KIND_STRUCT, lib.BTF_KIND_UNION})
+UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+FLOATS = {2: "e", 4: "f", 8: "d"}
+
+
+def read_structs(btf: CData) -> dict[str, Struct]:
+    """Returns the layout of every named struct and union; none where the object has no BTF."""
+    if btf == ffi.NULL:
+        return {}
+    reader = Reader(btf)
+    structs = {}
+    for number in range(1, lib.btf__type_cnt(btf)):
+        kind = lib.btf__type_by_id(btf, number)
+        if lib.btf_kind(kind) in COMPOSITES and (name := reader.name(kind.name_off)):
+            structs[name] = reader.struct(number)
+    return structs
+
+
+class Reader:
+    """Reads the types of one BTF."""
+
+    def __init__(self, btf: CData) -> None:
+        self.btf = btf
+        self.known: dict[int, Struct] = {}
+
+    def name(self, offset: int) -> str:
+        """Returns a name; empty for what is anonymous."""
+        return str(ffi.string(lib.btf__name_by_offset(self.btf, offset)).decode())
+
+    def struct(self, number: int) -> Struct:
+        """Returns the layout of a struct or union."""
+        if number not in self.known:
+            kind = lib.btf__type_by_id(self.btf, number)
+            members = {member.name: member for member in self.members(kind, 0)}
+            self.known[number] = Struct(self.name(kind.name_off), kind.size, members)
+        return self.known[number]
+
+    def members(self, kind: CData, base: int) -> Iterator[Field]:
+        """Yields the members of a struct, and those of its anonymous members as its own."""
+        for i in range(lib.btf_vlen(kind)):
+            member = lib.btf_members(kind)[i]
+            name = self.name(member.name_off)
+            offset = lib.btf_member_bit_offset(kind, i)
+            width = lib.btf_member_bitfield_size(kind, i)
+            if name:
+                yield self.field(name, member.type, base * 8 + offset, width)
+                continue
+            inner = lib.btf__type_by_id(self.btf, self.resolve(member.type))
+            if lib.btf_kind(inner) in COMPOSITES:
+                yield from self.members(inner, base + offset // 8)
+
+    def field(self, name: str, number: int, bit_offset: int, width: int) -> Field:
+        """Returns a member; `width` is 0 unless it is a bit-field."""
+        shape = []
+        number = self.resolve(number)
+        while lib.btf_kind(kind := lib.btf__type_by_id(self.btf, number)) == lib.BTF_KIND_ARRAY:
+            shape.append(int(lib.btf_array(kind).nelems))
+            number = self.resolve(lib.btf_array(kind).type)
+        size = int(lib.btf__resolve_size(self.btf, number))
+        if lib.btf_kind(kind) in COMPOSITES:
+            total = size
+            for length in shape:
+                total *= length
+            layout = self.struct(number)
+            return Field(name, bit_offset // 8, total, shape=tuple(shape), struct=layout)
+        code = self.code(kind, size)
+        if width:
+            # The value that holds the bits begins at a multiple of its own size.
+            start = bit_offset // (size * 8) * size
+            return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
+        if not code or (shape and self.name(kind.name_off) == "char"):
+            # Text; or a number that Python has no code for, such as one of 16 bytes.
+            size *= shape.pop() if shape else 1
+            code = "s"
+        total = size
+        for length in shape:
+            total *= length
+        return Field(name, bit_offset // 8, total, code, tuple(shape))
+
+    def resolve(self, number: int) -> int:
+        """Returns the type behind typedefs and qualifiers."""
+        kind = lib.btf__type_by_id(self.btf, number)
+        while lib.btf_kind(kind) in MODIFIERS:
+            number = kind.type
+            kind = lib.btf__type_by_id(self.btf, number)
+        return int(number)
+
+    def code(self, kind: CData, size: int) -> str:
+        """Returns a number's code in Python's `struct`; empty where it has none."""
+        which = lib.btf_kind(kind)
+        if which == lib.BTF_KIND_FLOAT:
+            return FLOATS.get(size, "")
+        code = UNSIGNED.get(size, "")
+        if which == lib.BTF_KIND_INT:
+            encoding = lib.btf_int_encoding(kind)
+            if encoding & lib.BTF_INT_BOOL:
+                return "?"
+            return code.lower() if encoding & lib.BTF_INT_SIGNED else code
+        if which in (lib.BTF_KIND_ENUM, lib.BTF_KIND_ENUM64):
+            return code.lower() if lib.btf_kflag(kind) else code
+        return code  # a pointer
