@@ -76,19 +76,28 @@ def build(scratch: Scratch) -> str:
     return (scratch.root / "site/index.html").read_text(encoding="utf-8")
 
 
+class Log(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.lines.append(record.getMessage())
+
+
 def refusal(scratch: Scratch) -> str:
-    """Build the site, which must fail, and return what MkDocs says (and writes to its log)."""
-    records: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda entry: records.append(entry.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("mkdocs")
-    logger.addHandler(handler)
+    """Build the site, which must fail, and return what MkDocs logs."""
+    log, logger = Log(), logging.getLogger("mkdocs")
+    logger.addHandler(log)
     try:
         with pytest.raises(Abort):
             build(scratch)
     finally:
-        logger.removeHandler(handler)
-    return "\n".join(records)
+        logger.removeHandler(log)
+    return "\n".join(log.lines)
 
 
 def test_the_commands_a_user_types(scratch: Scratch) -> None:

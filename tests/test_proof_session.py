@@ -14,6 +14,9 @@ from proof.errors import ProofError
 from proof.kernel import Host, probe
 from proof.session import Repeated, repeat
 
+NAP = f"61.{os.getpid()}"
+"""Seconds that no other process sleeps, not even of a run of these tests beside this one."""
+
 
 def run(*commands: str, limit: float = 30, **files: str) -> Repeated:
     """Repeat a session on this machine; `a_py` names the file a.py."""
@@ -117,23 +120,23 @@ def test_the_end_of_the_shell_is_seen(command: str) -> None:
 def test_a_hang_is_killed() -> None:
     """A command that does not end is killed at the limit, with its output kept."""
     start = time.monotonic()
-    result = run("echo first", "echo second; sleep 31.4159", "echo third", limit=1)
+    result = run("echo first", f"echo second; sleep {NAP}", "echo third", limit=1)
     assert time.monotonic() - start < 5
     assert "did not end within the 1 seconds" in result.ended
     assert [(o.output, o.status) for o in result.outcomes] == [(b"first\n", 0), (b"second\n", None)]
-    assert not alive("31.4159")
+    assert not alive(NAP)
 
 
 def test_what_stays_in_the_background_is_killed() -> None:
     """No process of a session outlives it, not even in a session of its own or below sudo."""
     result = run(
-        "sleep 27.1828 &",
-        "setsid sleep 27.1828 &",
-        "trap '' TERM HUP; (trap '' TERM; sleep 27.1828) &",
-        "sudo setsid sleep 27.1828 & sleep 0.3",
+        f"sleep {NAP} &",
+        f"setsid sleep {NAP} &",
+        f"trap '' TERM HUP; (trap '' TERM; sleep {NAP}) &",
+        f"sudo setsid sleep {NAP} & sleep 0.3",
     )
     assert not result.ended
-    assert not alive("27.1828")
+    assert not alive(NAP)
 
 
 def test_jobs_can_be_waited_for() -> None:
