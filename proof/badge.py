@@ -16,9 +16,9 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from mkdocs.exceptions import BuildError
 
+from proof.blocks import Page, parse
 from proof.errors import ProofError
 from proof.examples import Example, find_examples
-from proof.page import Page, parse
 from proof.record import COMMAND, Record, Run, digest, read_all
 
 _COLUMNS = ("Kernel", "Architecture", "libbpf", "clang", "cc", "Python", "Date", "Result")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proof.blocks import Block
 from proof.errors import ProofError
-from proof.page import Block
 from proof.positions import Origin
 
 PROMPT = "$ "

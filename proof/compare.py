@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 ANY_TEXT = "[..]"
 ANY_LINES = "..."
 _CONTEXT = 3
-_ALIGNABLE = 4_000_000
-"""Cells of the alignment's table; larger outputs are compared line by line from the top."""
+_ALIGNABLE = 300_000
+"""Cells of the alignment's table; a larger one would take seconds to fill."""
 
 
 @dataclass(frozen=True)
@@ -76,39 +77,71 @@ def _same(shown: str, actual: str) -> bool:
 
 def align(shown: Sequence[str], actual: Sequence[str]) -> list[Step]:
     """Pair shown lines with printed ones so that as few as possible are left alone."""
-    if (len(shown) + 1) * (len(actual) + 1) > _ALIGNABLE:
-        return _align_top(shown, actual)
+    top = _equal(shown, actual)
+    steps = [Step(" ", line, n) for n, line in enumerate(actual[:top])]
+    rest, printed = shown[top:], actual[top:]
+    bottom = _equal(rest[::-1], printed[::-1])
+    middle, between = rest[: len(rest) - bottom], printed[: len(printed) - bottom]
+    steps += _align(middle, between, top)
+    first = top + len(middle)
+    return steps + [
+        Step(" ", line, first + n) for n, line in enumerate(printed[len(printed) - bottom :])
+    ]
+
+
+def _equal(shown: Sequence[str], actual: Sequence[str]) -> int:
+    """Count the lines that are the same from the beginning to the first `...` or difference."""
+    same = 0
+    for one, other in zip(shown, actual, strict=False):
+        if one.strip() == ANY_LINES or not _same(one, other):
+            break
+        same += 1
+    return same
+
+
+def _align(shown: Sequence[str], actual: Sequence[str], top: int) -> list[Step]:
     rows, columns = len(shown), len(actual)
+    if rows == 1 and shown[0].strip() == ANY_LINES:
+        return [Step(" ", line, top) for line in actual]
+    if (rows + 1) * (columns + 1) > _ALIGNABLE:
+        steps = [Step("-", line, top + n) for n, line in enumerate(shown)]
+        return steps + [Step("+", line, top + rows) for line in actual]
     # cost[i][j]: lines left alone when shown[i:] meets actual[j:].
     cost = [[0] * (columns + 1) for _ in range(rows + 1)]
     for i in range(rows, -1, -1):
         for j in range(columns, -1, -1):
             cost[i][j] = min((c for c, _ in _moves(shown, actual, i, j, cost)), default=0)
-    steps: list[Step] = []
+    steps = []
     i = j = 0
     while (i, j) != (rows, columns):
         _, mark = min(_moves(shown, actual, i, j, cost), key=lambda move: move[0])
-        if mark in "-":
-            steps.append(Step("-", shown[i], i))
-        elif mark in " +*":
-            steps.append(Step("+" if mark == "+" else " ", actual[j], i))
-        i += mark in " -."
-        j += mark in " +*"
+        if mark in "-~":
+            steps.append(Step("-", shown[i], top + i))
+        if mark in "+~":
+            steps.append(Step("+", actual[j], top + i))
+        if mark in " *":
+            steps.append(Step(" ", actual[j], top + i))
+        i += mark in " -~."
+        j += mark in " +~*"
     return steps
 
 
 def _moves(
     shown: Sequence[str], actual: Sequence[str], i: int, j: int, cost: Sequence[Sequence[int]]
 ) -> list[tuple[int, str]]:
-    """List the ways on, with what they cost: `*` and `.` are a wildcard's, in and out of it."""
+    """List the ways on, with what they cost.
+
+    `~` is a line in place of another; `*` and `.` are a wildcard's ways, within it and out of it.
+    """
     moves: list[tuple[int, str]] = []
     if i < len(shown) and shown[i].strip() == ANY_LINES:
         moves.append((cost[i + 1][j], "."))
         if j < len(actual):
             moves.append((cost[i][j + 1], "*"))
         return moves
-    if i < len(shown) and j < len(actual) and _same(shown[i], actual[j]):
-        moves.append((cost[i + 1][j + 1], " "))
+    if i < len(shown) and j < len(actual):
+        same = _same(shown[i], actual[j])
+        moves.append((cost[i + 1][j + 1] + (not same), " " if same else "~"))
     if i < len(shown):
         moves.append((cost[i + 1][j] + 1, "-"))
     if j < len(actual):
@@ -116,31 +149,19 @@ def _moves(
     return moves
 
 
-def _align_top(shown: Sequence[str], actual: Sequence[str]) -> list[Step]:
-    """Align what is too long to align well: equal lines from the top, then all the rest."""
-    same = 0
-    while same < min(len(shown), len(actual)) and _same(shown[same], actual[same]):
-        same += 1
-    rest = list(shown[same:])
-    if len(rest) == 1 and rest[0].strip() == ANY_LINES:
-        return [Step(" ", line, min(n, same)) for n, line in enumerate(actual)]
-    steps = [Step(" ", line, n) for n, line in enumerate(actual[:same])]
-    steps += [Step("-", line, same + n) for n, line in enumerate(rest)]
-    return steps + [Step("+", line, len(shown)) for line in actual[same:]]
-
-
 def unified(steps: Sequence[Step]) -> list[str]:
     """Write an alignment as the body of a unified diff, with three lines of context."""
     changed = [n for n, step in enumerate(steps) if step.mark != " "]
     kept = {k for n in changed for k in range(n - _CONTEXT, n + _CONTEXT + 1)}
     lines: list[str] = []
-    skipped = False
-    for n, step in enumerate(steps):
-        if n not in kept:
-            skipped = True
-            continue
-        if skipped:
+    for near, group in groupby(enumerate(steps), key=lambda pair: pair[0] in kept):
+        if not near:
             lines.append("@@")
-        skipped = False
-        lines.append(step.mark + visible(step.text))
+            continue
+        # Where lines stand in for others, all that was shown comes before what was printed.
+        for _, run in groupby((step for _, step in group), key=lambda step: step.mark == " "):
+            ordered = sorted(run, key=lambda step: step.mark == "+")
+            lines += [step.mark + visible(step.text) for step in ordered]
+    if lines and lines[-1] == "@@":
+        lines.pop()
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -14,9 +15,9 @@ import tree_sitter_c
 import yaml
 from pygments.lexers import get_lexer_by_name
 
+from proof.blocks import Block
 from proof.commands import read_console
 from proof.errors import ProofError
-from proof.page import Block
 
 
 def check_illustration(block: Block) -> None:
@@ -36,6 +37,7 @@ def check_illustration(block: Block) -> None:
         )
     if fault := check(block):
         line, what = fault
+        line = min(line, len(block.lines) - 1)  # a parser may complain of the end of the text
         raise ProofError(
             f"this illustration is no valid {block.language}: {what}", block.origin(line)
         )
@@ -53,13 +55,35 @@ def _python(block: Block) -> Fault:
     return None
 
 
+# What looks like no C to a parser that has not read the headers: annotations, which mean nothing to
+# the grammar; macros that stand for a declaration; macros that stand for a loop's head.
+_MACROS = re.compile(
+    r"""(?x)
+    \b(?:
+        (?P<word> LIBBPF_API | LIBBPF_DEPRECATED | __always_inline | __noinline | __weak | __hidden
+            | __ksym | __kconfig | __bpf_kfunc | __user | __rcu | __percpu )\b
+      | (?: (?P<annotation> SEC | LIBBPF_DEPRECATED_SINCE )
+          | (?P<declaration> __uint | __type | __array | __ulong | (?:DECLARE_)?LIBBPF_OPTS )
+          | (?P<loop> bpf_for | bpf_for_each | bpf_repeat )
+        ) \((?: [^()] | \((?: [^()] | \([^()]*\) )*\) )*\)
+    )
+    """
+)
+
+
+def _plain_c(match: re.Match[str]) -> str:
+    """Write something of the same length and lines that the grammar knows."""
+    text = "int _" if match["declaration"] else "while(1)" if match["loop"] else ""
+    return text + re.sub(r"[^\n]", " ", match[0][len(text) :])
+
+
 @cache
 def _c_parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 
 def _c(block: Block) -> Fault:
-    node = _c_parser().parse(block.text.encode()).root_node
+    node = _c_parser().parse(_MACROS.sub(_plain_c, block.text).encode()).root_node
     if not node.has_error:
         return None
     # The innermost, first node with an error is the closest to what is wrong.

@@ -16,6 +16,7 @@ import platform
 import shutil
 import stat
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,10 +55,8 @@ class Host:
 
     def check(self) -> None:
         """See `Kernel.check`."""
-        if os.geteuid() != 0:
-            _check_sudo()
-            return  # the probe would fail for want of a privilege that `sudo` gives
-        if fault := probe():
+        fault = probe() if os.geteuid() == 0 else _probe_with_sudo()
+        if fault:
             raise ProofError(fault)
 
     def install_sudo(self, directory: Path) -> None:
@@ -101,18 +100,27 @@ def probe() -> str | None:
     return f"{what}: run on a kernel that allows BPF"
 
 
-def _check_sudo() -> None:
+def _probe_with_sudo() -> str | None:
     if not shutil.which("sudo"):
-        raise ProofError(
+        return (
             "the examples need privilege to load BPF programs: run this as root, or install sudo"
             " (apt-get install sudo) and let your user use it"
         )
     asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise ProofError(
+        return (
             "the examples need sudo, and it asks for a password: run `sudo -v` in this terminal"
             " first, or run this as root"
         )
+    # Sudo clears PYTHONPATH but keeps the directory, from which Python finds this package.
+    probed = subprocess.run(
+        ["sudo", "-n", sys.executable, "-m", __spec__.name],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (probed.stdout + probed.stderr).strip() or None
 
 
 # Sudo, for one who is root already: it keeps from the environment what Debian's sudo keeps, so that
@@ -147,3 +155,7 @@ exec env $reset ${LANG+"LANG=$LANG"} ${LC_ALL+"LC_ALL=$LC_ALL"} ${TERM+"TERM=$TE
     HOME=/root LOGNAME=root MAIL=/var/mail/root PATH="$path" SHELL=/bin/bash USER=root \
     SUDO_COMMAND="$*" SUDO_GID=0 SUDO_UID=0 SUDO_USER=root "$@"
 """
+
+
+if __name__ == "__main__":
+    print(probe() or "")

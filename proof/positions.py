@@ -1,24 +1,17 @@
 """Blocks to positions: which line of which file does each line of a code block come from?
 
-Two preprocessors of Python-Markdown decide it: Snippets includes files, and SuperFences cuts out
-the fenced blocks. Both are replaced by subclasses that do exactly what they did and remember where
-the lines came from, so that no second reading of Markdown's rules can disagree with the first.
+A `Tracker` is told by the preprocessors of proof.preprocessors what becomes of a page's lines.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import markdown
-from markdown.preprocessors import Preprocessor
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
-from pymdownx.snippets import SnippetExtension, SnippetPreprocessor
-from pymdownx.superfences import SuperFencesBlockPreprocessor, SuperFencesCodeExtension
 
 FENCE_ATTRIBUTE = "data-proof-fence"
 """Names, in the engine's own rendering, the fence that an HTML block was made from."""
@@ -35,21 +28,6 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
-
-
-class _Line(str):
-    """A line of text that remembers its origin, also when an indent is put before it."""
-
-    __slots__ = ("origin",)
-    origin: Origin | None
-
-    def __new__(cls, text: str, origin: Origin | None) -> _Line:
-        line = super().__new__(cls, text)
-        line.origin = origin
-        return line
-
-    def __radd__(self, indent: str) -> _Line:
-        return _Line(str.__add__(indent, self), self.origin)
 
 
 @dataclass(frozen=True)
@@ -71,54 +49,6 @@ class Fence:
     lines: tuple[tuple[str, Origin | None], ...]
 
 
-class _Snippets(SnippetPreprocessor):
-    """The Snippets preprocessor, whose lines know where they were written."""
-
-    tracker: Tracker
-
-    def read_lines(self, path: str) -> list[str]:
-        name = self.tracker.name_of(Path(path))
-        return [_Line(text, Origin(name, n)) for n, text in enumerate(super().read_lines(path), 1)]
-
-    def dedent(self, lines: list[str]) -> list[str]:
-        dedented: list[str] = super().dedent(lines)
-        origins = [getattr(line, "origin", None) for line in lines]
-        return [_Line(text, o) for text, o in zip(dedented, origins, strict=True)]
-
-    def run(self, lines: list[str]) -> list[str]:
-        included: list[str] = super().run(self.tracker.marked(lines))
-        self.tracker.remember(included)
-        return [str(line) for line in included]
-
-
-class _PlainLines(Preprocessor):
-    """Stands where Snippets would, on a site that does not include files."""
-
-    tracker: Tracker
-
-    def run(self, lines: list[str]) -> list[str]:
-        self.tracker.remember(self.tracker.marked(lines))
-        return lines
-
-
-class _Fences(SuperFencesBlockPreprocessor):
-    """The SuperFences preprocessor, which notes every block that it takes."""
-
-    tracker: Tracker
-
-    def search_nested(self, lines: list[str]) -> list[str]:
-        self.tracker.begin(lines)
-        found: list[str] = super().search_nested(lines)
-        self.tracker.end(lines)
-        return found
-
-    def _store(self, source: str, code: str, start: int, end: int) -> None:
-        text = self.rebuild_block(self.code).split("\n") if self.code else []
-        number = self.tracker.add(self.lang or "", text, start, end)
-        code = re.sub(r"<(\w+)", rf'<\1 {FENCE_ATTRIBUTE}="{number}"', code, count=1)
-        super()._store(source, code, start, end)
-
-
 class Tracker:
     """Watches one conversion of one page.
 
@@ -134,65 +64,27 @@ class Tracker:
         self.unseen: list[Origin | None] = []
         """Lines that look like a fence and belong to no fenced block that SuperFences took."""
         self.source: list[str] = []
-        self._offset = offset
-        self._root = root
+        self.offset = offset
+        self.root = root
         self._origins: list[Origin | None] = []
         self._taken: list[tuple[int, int]] = []
-
-    def watch(self, md: markdown.Markdown) -> None:
-        """Put the watching preprocessors in the place of those they stand for."""
-        for extension in md.registeredExtensions:
-            if isinstance(extension, SuperFencesCodeExtension):
-                self._replace_fences(md, extension)
-        plain = _PlainLines(md)
-        plain.tracker = self
-        md.preprocessors.register(plain, "proof_lines", 32)
-        for extension in md.registeredExtensions:
-            if isinstance(extension, SnippetExtension):
-                md.preprocessors.deregister("proof_lines")
-                self._replace_snippets(md, extension)
-
-    def _replace_snippets(self, md: markdown.Markdown, extension: SnippetExtension) -> None:
-        config = extension.getConfigs()
-        base = config["base_path"]
-        bases = [base] if isinstance(base, str | Path) else base
-        config["base_path"] = [str(self._root / b) for b in bases]
-        snippets = _Snippets(config, md)
-        snippets.tracker = self
-        md.preprocessors.register(snippets, "snippet", 32)
-
-    def _replace_fences(self, md: markdown.Markdown, extension: SuperFencesCodeExtension) -> None:
-        fences = _Fences(md)
-        fences.tracker = self
-        fences.config = extension.getConfigs()
-        fences.extension = extension
-        # As SuperFencesCodeExtension.patch_fenced_rule does for the preprocessor that it makes.
-        for kind in extension.superfences:
-            if kind["name"] == "superfences":
-                kind["formatter"] = fences.highlight
-        md.preprocessors.register(fences, "fenced_code_block", 25)
 
     def name_of(self, path: Path) -> str:
         """Name a file from the root, or in full if it lies elsewhere."""
         try:
-            return path.resolve().relative_to(self._root.resolve()).as_posix()
+            return path.resolve().relative_to(self.root.resolve()).as_posix()
         except ValueError:
             return str(path)
 
-    def marked(self, lines: Iterable[str]) -> list[str]:
-        """Give the page's own lines their origin."""
-        numbered = enumerate(lines, self._offset + 1)
-        return [_Line(text, Origin(self.path, n)) for n, text in numbered]
+    def remember(self, origins: Sequence[Origin | None]) -> None:
+        """Keep the origins of the page's lines once all files are included.
 
-    def remember(self, lines: Iterable[str]) -> None:
-        """Keep the origins of the page's lines once all files are included."""
+        A line without one is taken to follow the line before it.
+        """
         self._origins = []
-        for line in lines:
-            origin = getattr(line, "origin", None)
-            if origin is None and self._origins and (last := self._origins[-1]):
-                # Snippets rebuilt the line (an escaped marker): it follows the one before it.
-                origin = Origin(last.path, last.line + 1)
-            self._origins.append(origin)
+        for origin in origins:
+            last = self._origins[-1] if self._origins else None
+            self._origins.append(origin or (last and Origin(last.path, last.line + 1)))
 
     def begin(self, lines: Sequence[str]) -> None:
         """Check that the lines that SuperFences is given are still the remembered ones."""
@@ -226,6 +118,22 @@ class Tracker:
             if n not in inside and _MARKER.match(line) and not _is_inline(line)
         ]
 
+    def locate(self, text: Sequence[str]) -> Origin | None:
+        """Find where a block without a fence (indented code, raw HTML) was probably written.
+
+        Args:
+            text: The block's lines, as rendered.
+
+        Returns:
+            The first place where those lines stand, indented in whatever way; None if nowhere.
+        """
+        wanted = [line.strip() for line in text]
+        have = [line.lstrip("> \t").rstrip() for line in self.source]
+        for start in range(len(have) - len(wanted) + 1):
+            if wanted and have[start : start + len(wanted)] == wanted:
+                return self.origin(start)
+        return None
+
 
 def _is_inline(line: str) -> bool:
     """Say whether the line opens and closes a code span of several backticks."""
@@ -241,21 +149,3 @@ def _known(language: str) -> bool:
     except ClassNotFound:
         return False
     return True
-
-
-def locate(tracker: Tracker, text: Sequence[str]) -> Origin | None:
-    """Find where a block that has no fence (indented code, raw HTML) was probably written.
-
-    Args:
-        tracker: What watched the page's conversion.
-        text: The block's lines, as rendered.
-
-    Returns:
-        The first place at which those lines stand, indented in whatever way; None if there is none.
-    """
-    wanted = [line.strip() for line in text]
-    have: list[Any] = [line.lstrip("> \t").rstrip() for line in tracker.source]
-    for start in range(len(have) - len(wanted) + 1):
-        if wanted and have[start : start + len(wanted)] == wanted:
-            return tracker.origin(start)
-    return None

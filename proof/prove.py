@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.alternatives import DIFFERS, Session
 from proof.commands import Command
 from proof.compare import align, decode, matches, unified, visible
-from proof.examples import DIFFERS, Example, Session
+from proof.examples import Example
 from proof.kernel import Kernel
 from proof.session import LIMIT, Outcome, Repeated, repeat
 

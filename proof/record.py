@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from proof.alternatives import DIFFERS
 from proof.compare import decode
 from proof.errors import ProofError
-from proof.examples import DIFFERS, Example
+from proof.examples import Example
 from proof.kernel import Kernel
 from proof.prove import Proof
 

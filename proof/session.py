@@ -32,6 +32,9 @@ LIMIT = 60.0
 _OUTPUT_LIMIT = 4 << 20
 """Bytes that a session may print: enough for any page, too few to fill the memory."""
 
+_LAST_WORDS = 1.0
+"""Seconds that a shell's last output may take from one end of the terminal to the other."""
+
 _KILL_LIMIT = 10.0
 """Seconds within which what was killed must be gone."""
 
@@ -41,7 +44,7 @@ _MARK = "PROOF_SESSION"
 # PATH as Debian gives it to a user who is not root: without the sbin directories.
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
-# The marks between the outputs go to descriptor 9, which the commands do not get.
+# After each command a mark goes to descriptor 9, which the commands do not get.
 _DRIVER = r"""
 exec 9>&1
 __proof_status() { return "$1"; }
@@ -51,7 +54,7 @@ for __proof_file in "$1"/*; do
     __proof_status "$__proof_last"
     eval "$__proof_text" </dev/null 9>&-
     __proof_last=$?
-    printf '%s %d\n' "$2" "$__proof_last" >&9
+    builtin printf '\036%s %s %d\n' "$2" "${__proof_file##*/}" "$__proof_last" >&9
 done
 """
 
@@ -107,17 +110,9 @@ def repeat(
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         kernel.install_sudo(tools)
         token = secrets.token_hex(8)
-        arguments = [
-            "bash",
-            "--norc",
-            "--noprofile",
-            "-c",
-            _DRIVER,
-            "bash",
-            str(typed),
-            f"\x1e{token}",
-        ]
-        output, reason = _drive(arguments, token, home, environment(tools, token), limit)
+        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token]
+        last = f"\x1e{token} {len(commands) - 1:04} ".encode()
+        output, reason = _drive(arguments, home, environment(tools, token), limit, last)
         return _outcomes(output, token, len(commands), reason, str(home))
 
 
@@ -141,7 +136,7 @@ def environment(tools: Path, token: str) -> dict[str, str]:
 
 
 def _drive(
-    arguments: Sequence[str], token: str, home: Path, env: Mapping[str, str], limit: float
+    arguments: Sequence[str], home: Path, env: Mapping[str, str], limit: float, last: bytes
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
     tty.setraw(slave)  # no echo, and a newline stays a newline
@@ -156,29 +151,42 @@ def _drive(
             # A group, not a session, of its own: sudo may ask the reader's terminal.
             process_group=0,
         ) as shell:
+            os.close(slave)  # so that the terminal ends with the last process that has it
             try:
-                return _read(master, shell, limit)
+                return _read(master, shell, limit, last)
             finally:
-                _kill(shell, token)
+                _kill(shell, env[_MARK])
     finally:
         os.close(master)
-        os.close(slave)
 
 
-def _read(master: int, shell: subprocess.Popen[bytes], limit: float) -> tuple[bytes, str]:
+def _read(
+    master: int, shell: subprocess.Popen[bytes], limit: float, last: bytes
+) -> tuple[bytes, str]:
+    """Read what the session prints up to the mark `last`, its end, or a limit."""
     output = bytearray()
     deadline = time.monotonic() + limit
-    while True:
-        over = shell.poll() is not None
-        # What the shell wrote last reaches this end of the terminal a moment after it is gone.
-        if select.select([master], [], [], 0.05)[0]:
+    ended = False
+    while time.monotonic() < deadline:
+        if shell.poll() is not None and not ended:
+            # A shell that ended before the last mark may leave jobs that hold the terminal; what
+            # it wrote itself has a moment to arrive.
+            ended = True
+            deadline = min(deadline, time.monotonic() + _LAST_WORDS)
+        if not select.select([master], [], [], 0.02)[0]:
+            continue
+        try:
             output += os.read(master, 1 << 16)
-        elif over:
+        except OSError:  # EIO: no process has the terminal any more
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                shell.wait(max(0, deadline - time.monotonic()))
+                return bytes(output), ""
+            break
+        if last in output[-(1 << 17) :] and output.endswith(b"\n"):
             return bytes(output), ""
-        if time.monotonic() > deadline:
-            return bytes(output), f"did not end within the {limit:g} seconds of a session"
         if len(output) > _OUTPUT_LIMIT:
             return bytes(output), f"printed more than {_OUTPUT_LIMIT} bytes"
+    return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
 
 
 def _kill(shell: subprocess.Popen[bytes], token: str) -> None:
@@ -207,7 +215,7 @@ def _marked(token: str) -> Iterator[int]:
 def _outcomes(output: bytes, token: str, count: int, reason: str, directory: str) -> Repeated:
     # A shell that is typed into does not count lines when it complains.
     output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
-    pieces = re.split(rb"\x1e%s (\d+)\n" % token.encode(), output)
+    pieces = re.split(rb"\x1e%s \d+ (\d+)\n" % token.encode(), output)
     # Text and status alternate; what follows the last mark is of the command that was cut off.
     done = [
         Outcome(text, int(status))

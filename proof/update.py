@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from proof.commands import Command
+from proof.commands import CONTINUATION, PROMPT, Command
 from proof.compare import ANY_LINES, align, decode, visible
 from proof.errors import ProofError
 from proof.positions import Origin
@@ -66,11 +66,19 @@ def _replace(command: Command, new: Sequence[str], root: Path) -> None:
         (end.path, end.line + 1 + n) for n in range(len(old))
     ]:
         raise ProofError("this output is put together from several files; edit it", command.origin)
-    for line in new:
-        if visible(line).replace("\\t", "\t").replace("\\x20", " ") != line:
+    for number, line in enumerate(new):
+        if visible(line.replace("\t", "").rstrip(" ")) != line.replace("\t", "").rstrip(" "):
             raise ProofError(
-                f"this command printed {visible(line)!r}, which a page cannot show; let it print"
+                f"this command printed `{visible(line)}`, which a page cannot show; let it print"
                 " text, or show `[..]` in its place",
+                command.origin,
+            )
+        if line.startswith((PROMPT, "```", "~~~")) or (
+            number == 0 and line.startswith(CONTINUATION)
+        ):
+            raise ProofError(
+                f"this command printed `{line}`, which on a page would be no output; let it print"
+                " something else, or show `...` in its place",
                 command.origin,
             )
     path = root / end.path

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from proof_support import Scratch
 from pytest_examples import CodeExample, EvalExample
 from pytest_examples.config import ExamplesConfig
 
+from proof.blocks import Block
 from proof.errors import ProofError
-from proof.page import Block, open_site
+from proof.page import open_site
 
-CONFIG = Path(__file__).parent.parent / "mkdocs.yml"
-_LINE_LENGTH = 100
+ROOT = Path(__file__).parent.parent
 
 
 def _blocks() -> list[Block]:
-    site = open_site(CONFIG)
+    site = open_site(ROOT / "mkdocs.yml")
     blocks: list[Block] = []
     for path in site.paths():
         try:
@@ -41,9 +43,27 @@ _BLOCKS = _blocks()
 
 
 @pytest.mark.parametrize("block", _BLOCKS, ids=[str(b.start) for b in _BLOCKS])
-def test_python_block(block: Block, eval_example: EvalExample) -> None:
+def test_python_block(
+    block: Block, eval_example: EvalExample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ruff finds nothing in the block."""
+    # Ruff reads the block from its standard input, so it cannot know which files' rules apply.
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
     eval_example.config = ExamplesConfig(
-        target_version="py311", ruff_line_length=_LINE_LENGTH, ruff_select=["F", "W", "I", "B"]
+        target_version="py311",
+        ruff_line_length=ruff["line-length"],
+        ruff_ignore=[*ruff["lint"]["ignore"], *ruff["lint"]["per-file-ignores"]["examples/**"]],
     )
+    # The one format in which pytest-examples finds the line, to put the page's in its place.
+    monkeypatch.setenv("RUFF_OUTPUT_FORMAT", "concise")
     eval_example.lint_ruff(as_code_example(block))
+
+
+def test_a_fault_names_the_line_of_the_source(
+    eval_example: EvalExample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What ruff finds is reported at the line where the block is written."""
+    site = Scratch(tmp_path)
+    account = site.page("# T\n\n```python {.illustration}\na = 1\nprint(b)\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"docs/index\.md:5:7: F821 Undefined name"):
+        test_python_block(account.page.blocks[0], eval_example, monkeypatch)

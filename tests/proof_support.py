@@ -1,0 +1,83 @@
+"""A scratch site for the tests of the engine: pages of their own, in a directory of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+from proof.examples import Account, Example, read_page
+from proof.kernel import Host
+from proof.page import Site
+from proof.prove import Proof, prove
+
+ROOT = Path(__file__).parent.parent
+
+
+class Scratch:
+    """A site in an empty directory, with the Markdown settings of the real one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "docs").mkdir()
+        settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+        # Those of the real site, but for its list of pages.
+        (root / "mkdocs.yml").write_text(settings.split("\nnav:\n")[0] + "\n", encoding="utf-8")
+        style = root / "docs/assets/proof.css"
+        style.parent.mkdir()
+        style.touch()
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file below the root; the text may be indented as a whole."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text), encoding="utf-8", newline="")
+        return file
+
+    def page(self, text: str, path: str = "docs/index.md") -> Account:
+        """Write a page and account for its blocks."""
+        self.write(path, text)
+        return self.account(path)
+
+    def account(self, path: str = "docs/index.md") -> Account:
+        """Account for the blocks of a page as it stands now."""
+        return read_page(Site(self.root / "mkdocs.yml").page(path))
+
+    def problems(self, text: str) -> str:
+        """Write a page and return what is wrong with its blocks."""
+        return "\n".join(map(str, self.page(text).problems))
+
+    def example(self, text: str) -> Example:
+        """Write a page that has one example and nothing wrong, and return it."""
+        account = self.page(text)
+        assert not account.problems, account.problems
+        (example,) = account.examples
+        return example
+
+    def prove(self, text: str, limit: float = 60) -> Proof:
+        """Write a page that has one example, and repeat it on this machine's kernel."""
+        return prove(self.example(text), Host(), limit)
+
+    def failure(self, text: str, limit: float = 60) -> str:
+        """Write a page whose example must fail, and return the message."""
+        proof = self.prove(text, limit)
+        assert proof.failures
+        return "\n".join(proof.failures)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m ...` in the site's root, as `make` would."""
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def console(*lines: str) -> str:
+    """Write a page whose only example is these lines of a console block, from line 5."""
+    return "\n".join(["# Page", "", "## Example", "", "```console", *lines, "```", ""])
