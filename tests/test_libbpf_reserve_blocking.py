@@ -158,8 +158,8 @@ def test_the_flag_of_the_drain_decides_when_the_wait_ends(
 ) -> None:
     """F4: after BPF_RB_NO_WAKEUP the sample comes only when the time is over."""
     timer = threading.Timer(0.1, bpf.programs[program].test_run)
-    timer.start()
     start = time.monotonic()
+    timer.start()
     sample, _ = reserve(8, 1000)
     assert least <= time.monotonic() - start < most
     assert sample
