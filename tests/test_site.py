@@ -1,0 +1,72 @@
+"""The built site: what a reader of the HTML gets."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+import userrb
+from proof.page import open_site
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole site, built strictly: a warning is a failure."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def content(path: Path) -> Tag:
+    """The article of a built page."""
+    article = BeautifulSoup(path.read_text(), "html.parser").find("article")
+    assert isinstance(article, Tag)
+    return article
+
+
+def built(site: Path, page: str) -> Path:
+    """Where a page of docs/ is built to."""
+    relative = Path(page).relative_to("docs").with_suffix("")
+    return site / ("" if relative.name == "index" else relative) / "index.html"
+
+
+def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
+    """On each page as many code blocks are read by the engine as stand in the HTML."""
+    pages = open_site(ROOT / "mkdocs.yml")
+    for page in pages.paths():
+        if not page.startswith("docs/"):
+            continue
+        blocks = content(built(site, page)).select("pre")
+        in_docstrings = content(built(site, page)).select(".doc pre")
+        assert len(pages.page(page).blocks) == len(blocks) - len(in_docstrings), page
+
+
+def test_every_example_shows_where_it_ran(site: Path) -> None:
+    """Under each example of the built site is its badge."""
+    page = "docs/ebpf-library/libbpf/userspace/user_ring_buffer__reserve_blocking.md"
+    badges = content(built(site, page)).select("details.proof summary")
+    assert [badge.get_text().split()[:3] for badge in badges] == [["Ran", "on", "Linux"]]
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    """The API reference has each name of `__all__`, and each public method of the classes."""
+    ids = {tag["id"] for tag in content(site / "userrb/reference/index.html").select("[id]")}
+    for name in userrb.__all__:
+        value = getattr(userrb, name)
+        expected = {f"userrb.{name}"}
+        if inspect.isclass(value) and not issubclass(value, (BaseException, tuple)):
+            expected |= {
+                f"userrb.{name}.{part}"
+                for part in dir(value)
+                if not part.startswith("_") and callable(getattr(value, part))
+            }
+        assert expected <= ids, expected - ids
