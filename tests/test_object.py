@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,17 @@ import pytest
 import userrb
 
 Compile = Callable[[str], Path]
+
+
+@contextmanager
+def bpf_filesystem() -> Iterator[Path]:
+    """A folder of its own in which maps can be pinned: mounted here, and unmounted."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-t", "bpf", "bpf", folder], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
 
 
 def test_maps_and_programs_are_named_as_in_the_source(bpf: userrb.BpfObject) -> None:
@@ -123,3 +137,54 @@ def test_without_privilege_the_error_says_what_to_do(compile_bpf: Compile) -> No
     assert done.stdout.startswith("NotPermitted 1 ")
     assert "run as root, or with CAP_BPF" in done.stdout
     assert done.stderr == ""
+
+
+def test_an_attached_program_drains(bpf: userrb.BpfObject, ring: userrb.UserRingBuffer) -> None:
+    """A program runs on its event while its link is open, and its map can be read."""
+    key = bytes(4)
+    ring.write(b"1")
+    assert bpf.maps["other"].lookup(key) == bytes(8)
+    with bpf.programs["drain_on_fork"].attach() as link:
+        subprocess.run(["true"], check=True)
+        assert bpf.maps["other"].lookup(key) == struct.pack("=Q", 1)
+    assert link.closed
+    ring.write(b"2")
+    subprocess.run(["true"], check=True)
+    assert bpf.maps["other"].lookup(key) == struct.pack("=Q", 1)
+
+
+def test_what_cannot_be_attached_says_so(bpf: userrb.BpfObject) -> None:
+    """A program whose section names no event cannot be attached."""
+    with pytest.raises(userrb.BpfError, match="attaching program 'drain'"):
+        bpf.programs["drain"].attach()
+
+
+def test_a_lookup_that_finds_nothing(bpf: userrb.BpfObject) -> None:
+    """A key beyond the array is None; one of another size, or of a ring, is an error."""
+    assert bpf.maps["other"].lookup(struct.pack("=I", 1)) is None
+    with pytest.raises(ValueError, match="4 bytes, not 8"):
+        bpf.maps["other"].lookup(bytes(8))
+    with pytest.raises(userrb.BpfError, match="user_ringbuf"):
+        bpf.maps["samples"].lookup(b"")
+
+
+def test_a_pinned_map_opens_by_its_path(bpf: userrb.BpfObject) -> None:
+    """A ring opened from a pin is the same ring; a pin is not overwritten."""
+    with bpf_filesystem() as folder:
+        path = folder / "samples"
+        bpf.maps["samples"].pin(path)
+        with pytest.raises(FileExistsError, match="samples"):
+            bpf.maps["samples"].pin(path)
+        with userrb.UserRingBuffer(path) as ring:
+            ring.write(b"1")
+        with userrb.UserRingBuffer(str(path)) as ring:
+            assert bpf.programs["drain"].test_run().retval == 1
+        bpf.maps["other"].pin(folder / "other")
+        with pytest.raises(userrb.WrongMapType):
+            userrb.UserRingBuffer(folder / "other")
+
+
+def test_a_pin_elsewhere_is_refused(bpf: userrb.BpfObject, tmp_path: Path) -> None:
+    """Only a BPF file system holds pins."""
+    with pytest.raises(userrb.BpfError, match="pinning map 'samples'"):
+        bpf.maps["samples"].pin(tmp_path / "samples")

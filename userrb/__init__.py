@@ -14,6 +14,7 @@ from userrb.errors import (
     NotPermitted,
     ObjectClosed,
     ObjectNotFound,
+    PinExists,
     RingClosed,
     RingFull,
     SampleError,
@@ -21,6 +22,7 @@ from userrb.errors import (
     WrongMapType,
 )
 from userrb.layout import Field, Fields, Struct
+from userrb.link import BpfLink
 from userrb.map import BpfMap
 from userrb.object import BpfObject
 from userrb.program import BpfProgram, TestRun
@@ -35,6 +37,7 @@ __all__ = [
     "LIBBPF_VERSION",
     "BadTimeout",
     "BpfError",
+    "BpfLink",
     "BpfMap",
     "BpfObject",
     "BpfProgram",
@@ -46,6 +49,7 @@ __all__ = [
     "NotPermitted",
     "ObjectClosed",
     "ObjectNotFound",
+    "PinExists",
     "RingClosed",
     "RingFull",
     "Sample",

@@ -21,6 +21,7 @@ ffi.cdef("""
     int libbpf_strerror(int err, char *buf, size_t size);
     const char *libbpf_bpf_map_type_str(int type);
     const char *libbpf_bpf_prog_type_str(int type);
+    int libbpf_num_possible_cpus(void);
     int libbpf_probe_bpf_map_type(int map_type, const void *opts);
 
     struct bpf_object *bpf_object__open_file(const char *path, const void *opts);
@@ -34,15 +35,24 @@ ffi.cdef("""
     int bpf_map__fd(const struct bpf_map *map);
     int bpf_map__type(const struct bpf_map *map);
     uint32_t bpf_map__max_entries(const struct bpf_map *map);
-    int bpf_map__pin(struct bpf_map *map, const char *path);
-    int bpf_map__unpin(struct bpf_map *map, const char *path);
 
     const char *bpf_program__name(const struct bpf_program *prog);
     int bpf_program__fd(const struct bpf_program *prog);
     int bpf_program__type(const struct bpf_program *prog);
+    struct bpf_link *bpf_program__attach(const struct bpf_program *prog);
+    int bpf_link__destroy(struct bpf_link *link);
 
     int bpf_obj_get(const char *pathname);
-    struct bpf_map_info { uint32_t type; uint32_t id; uint32_t max_entries; ...; };
+    int bpf_obj_pin(int fd, const char *pathname);
+    int bpf_map_lookup_elem(int fd, const void *key, void *value);
+    struct bpf_map_info {
+        uint32_t type;
+        uint32_t id;
+        uint32_t key_size;
+        uint32_t value_size;
+        uint32_t max_entries;
+        ...;
+    };
     int userrb_map_info(int fd, struct bpf_map_info *info);
 
     struct bpf_test_run_opts {

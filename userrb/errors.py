@@ -8,6 +8,7 @@ Error
 │   ├── KernelTooOld
 │   ├── LoadError                  not a BPF object, or the verifier refused it
 │   ├── WrongMapType
+│   ├── PinExists (FileExistsError)
 │   ├── RingFull                   ENOSPC: no room (in time)
 │   ├── SampleTooLarge             E2BIG: never any room
 │   └── BadTimeout (ValueError)    EINVAL
@@ -51,6 +52,10 @@ class KernelTooOld(BpfError):
 
 class LoadError(BpfError):
     """The file is no BPF object, or the kernel refused a map or a program of it; see `log`."""
+
+
+class PinExists(BpfError, FileExistsError):
+    """Something is at the path where a map was to be pinned (`EEXIST`)."""
 
 
 class WrongMapType(BpfError):

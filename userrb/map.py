@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from userrb import log
 from userrb._libbpf import ffi, lib
 from userrb.descriptor import Descriptor
-from userrb.errors import BpfError, ObjectClosed, WrongMapType
+from userrb.errors import BpfError, ObjectClosed, PinExists, WrongMapType
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
 class BpfMap:
-    """A map of a loaded `BpfObject`.
+    """A map of a loaded `BpfObject`. May be used from several threads.
 
     Attributes:
         name: As in the BPF program's source.
@@ -42,9 +42,64 @@ class BpfMap:
         Raises:
             ObjectClosed: The object is closed.
         """
+        return self._open().number
+
+    def lookup(self, key: bytes) -> bytes | None:
+        """Returns the value of a key; None where the map has no such key.
+
+        For what a BPF program counts or answers in an array or a hash. A per-CPU map answers with
+        the values of all processors, one after the other, each padded to 8 bytes.
+
+        Args:
+            key: Exactly the key's bytes.
+
+        Raises:
+            ValueError: The key has another size.
+            BpfError: The kernel refused: a ring buffer, for one, has no keys (`ENOTSUPP`, 524).
+            ObjectClosed: The object is closed.
+
+        Source: `bpf_map_lookup_elem` of libbpf.
+        """
+        descriptor = self._open()
+        info = ffi.new("struct bpf_map_info *")
+        lib.userrb_map_info(descriptor.number, info)
+        if len(key) != info.key_size:
+            raise ValueError(
+                f"a key of map {self.name!r} has {info.key_size} bytes, not {len(key)}"
+            )
+        size = info.value_size
+        if self.type.startswith("percpu") or self.type.endswith("percpu_hash"):
+            size = (size + 7) // 8 * 8 * lib.libbpf_num_possible_cpus()
+        value = ffi.new("char[]", size)
+        if lib.bpf_map_lookup_elem(descriptor.number, ffi.from_buffer(key), value) == 0:
+            return bytes(ffi.buffer(value))
+        if ffi.errno == errno.ENOENT:
+            return None
+        raise log.failure(ffi.errno, f"looking up a key of map {self.name!r} ({self.type})")
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Pins the map: it lives, and can be opened by its path, until the path is unlinked.
+
+        Args:
+            path: A path on a BPF file system, usually below `/sys/fs/bpf`, where nothing is yet.
+                `os.unlink` removes it.
+
+        Raises:
+            FileExistsError: Something is at this path.
+            BpfError: The path is not on a BPF file system (`EPERM`, `EINVAL`), and so on.
+            ObjectClosed: The object is closed.
+
+        Source: `bpf_obj_pin` of libbpf.
+        """
+        if lib.bpf_obj_pin(self.fileno(), os.fsencode(path)) < 0:
+            if ffi.errno == errno.EEXIST:
+                raise PinExists(errno.EEXIST, f"pinning map {self.name!r}: {path} exists")
+            raise log.failure(ffi.errno, f"pinning map {self.name!r} at {os.fspath(path)}")
+
+    def _open(self) -> Descriptor:
         if self._descriptor is None:
             raise ObjectClosed(f"the BPF object of map {self.name!r} is closed")
-        return self._descriptor.number
+        return self._descriptor
 
     def _close(self) -> None:
         self._descriptor = None

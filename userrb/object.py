@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -50,22 +51,26 @@ class BpfObject:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        handle = self._load()
-        try:
-            self.structs = MappingProxyType(read_structs(lib.bpf_object__btf(handle)))
-            self.maps = MappingProxyType(
-                {map_.name: map_ for map_ in map(BpfMap, each(lib.bpf_object__next_map, handle))}
-            )
-            self.programs = MappingProxyType(
-                {
-                    program.name: program
-                    for program in map(BpfProgram, each(lib.bpf_object__next_program, handle))
-                }
-            )
-        finally:
-            # Maps and programs own duplicates of their descriptors: libbpf's are not needed.
-            lib.bpf_object__close(handle)
-        self.closed = False
+        self._lock = threading.Lock()
+        self._handle = handle = self._load()
+        self.structs = MappingProxyType(read_structs(lib.bpf_object__btf(handle)))
+        self.maps = MappingProxyType(
+            {map_.name: map_ for map_ in map(BpfMap, each(lib.bpf_object__next_map, handle))}
+        )
+        self.programs = MappingProxyType(
+            {
+                program.name: program
+                for program in (
+                    BpfProgram(part, self._lock)
+                    for part in each(lib.bpf_object__next_program, handle)
+                )
+            }
+        )
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._handle is None
 
     def _load(self) -> CData:
         log.take()
@@ -93,13 +98,21 @@ class BpfObject:
     def close(self) -> None:
         """Closes the object, its maps and its programs. May be called again.
 
-        What another thread is just running ends first; rings stay open.
+        What another thread is just running ends first; rings and links stay open.
         """
-        for map_ in self.maps.values():
-            map_._close()
-        for program in self.programs.values():
-            program._close()
-        self.closed = True
+        with self._lock:
+            if self._handle is None:
+                return
+            for map_ in self.maps.values():
+                map_._close()
+            for program in self.programs.values():
+                program._close()
+            lib.bpf_object__close(self._handle)
+            self._handle = None
+
+    def __del__(self) -> None:
+        if getattr(self, "programs", None) is not None:
+            self.close()
 
     def __enter__(self) -> Self:
         return self

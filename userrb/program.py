@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from userrb import log
 from userrb._libbpf import ffi, lib
 from userrb.descriptor import Descriptor
 from userrb.errors import ObjectClosed
+from userrb.link import BpfLink
 
 DATA_OUT_ROOM = 256
 """Bytes by which a program may lengthen its packet in a test run."""
@@ -41,9 +43,11 @@ class BpfProgram:
         type: libbpf's name of the type, for example ``"syscall"``.
     """
 
-    __slots__ = ("_descriptor", "name", "type")
+    __slots__ = ("_descriptor", "_handle", "_lock", "name", "type")
 
-    def __init__(self, handle: CData) -> None:
+    def __init__(self, handle: CData, lock: threading.Lock) -> None:
+        self._handle = handle
+        self._lock = lock  # the object's: held while libbpf's own structures are used
         self._descriptor: Descriptor | None = Descriptor(lib.bpf_program__fd(handle))
         self.name = ffi.string(lib.bpf_program__name(handle)).decode()
         self.type = ffi.string(lib.libbpf_bpf_prog_type_str(lib.bpf_program__type(handle))).decode()
@@ -99,6 +103,28 @@ class BpfProgram:
             data=ffi.buffer(data_out, options.data_size_out)[:] if data else b"",
             ctx=ffi.buffer(context, len(ctx))[:] if ctx else b"",
         )
+
+    def attach(self) -> BpfLink:
+        """Attaches the program to what its section names: a tracepoint, a kprobe, a cgroup hook.
+
+        Returns:
+            The link: the program runs on every event until the link is closed or dropped, also
+            after the object is closed.
+
+        Raises:
+            BpfError: The section names nothing to attach to (`EOPNOTSUPP`, as for `syscall`
+                programs), or the kernel refused.
+            ObjectClosed: The object is closed.
+
+        Source: `bpf_program__attach` of libbpf.
+        """
+        with self._lock:
+            self._open()
+            link = lib.bpf_program__attach(self._handle)
+            if link == ffi.NULL:
+                doing = f"attaching program {self.name!r} (type {self.type})"
+                raise log.failure(ffi.errno, doing)
+        return BpfLink(link, self.name)
 
     def _open(self) -> Descriptor:
         if self._descriptor is None:

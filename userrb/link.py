@@ -1,0 +1,61 @@
+"""The link of an attached program to its event."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from userrb._libbpf import ffi, lib
+
+if TYPE_CHECKING:
+    from userrb._libbpf import CData
+
+
+class BpfLink:
+    """What `BpfProgram.attach` returns: the program runs on its event until this is closed.
+
+    Use it as a context manager, or close it; dropped, it is closed. May be used from several
+    threads.
+
+    Attributes:
+        program: The attached program's name.
+    """
+
+    __slots__ = ("_handle", "_lock", "program")
+
+    def __init__(self, handle: CData, program: str) -> None:
+        self._handle = handle
+        self._lock = threading.Lock()
+        self.program = program
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return bool(self._handle == ffi.NULL)
+
+    def close(self) -> None:
+        """Detaches the program; may be called again.
+
+        Source: `bpf_link__destroy` of libbpf.
+        """
+        with self._lock:
+            lib.bpf_link__destroy(self._handle)
+            self._handle = ffi.NULL
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<userrb.BpfLink of {self.program!r}, {'closed' if self.closed else 'attached'}>"
