@@ -32,7 +32,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format record pins clean distclean
+.PHONY: help setup serve docs test check format stress record pins clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,18 @@ check: | setup ## ruff and mypy
 format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff check --fix-only --quiet
 	@$(python) -m ruff format --quiet
+
+# A sanitized copy of the extension, which must not be found in place of the usual one by other targets.
+stress: | setup ## a million random calls on a ring, and as many under AddressSanitizer
+	@clang -O2 -g -target bpf -I/usr/include/$$(uname -m)-linux-gnu -c tests/bpf/drain.bpf.c -o .cache/stress.o
+	@tools/as-root $(python) tests/stress.py .cache/stress.o
+	@tools/quietly 'Compiling the extension with AddressSanitizer' env CFLAGS='-fsanitize=address,undefined -g' \
+		LDFLAGS='-fsanitize=address,undefined' $(python) -m pip install --no-build-isolation --no-deps \
+		--upgrade --target .cache/sanitized .
+	@rm -rf build
+	@tools/as-root env PYTHONPATH=.cache/sanitized ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		$(python) tests/stress.py .cache/stress.o
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
 	@tools/as-root --by-itself $(python) -m proof record
