@@ -53,10 +53,10 @@ site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup 
 	@rm -rf site
 	@mv .cache/site site
 
-# The examples run as the reader would run them: as this user, with sudo where they say so.
+# All of it as root, not only what an example calls sudo for: on a terminal sudo writes to that, past
+# whoever wants to read what an example printed.
 $(examples): $(sources) | setup
-	@tools/as-root --by-itself tools/quietly 'Running the examples on the kernel' \
-		$(pytest) tests/test_examples.py
+	@tools/quietly 'Running the examples on the kernel' tools/as-root $(pytest) tests/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
@@ -90,7 +90,7 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 		$(python) tests/stress.py .cache/stress.o
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root --by-itself $(python) -m proof record
+	@tools/as-root $(python) -m proof record
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
