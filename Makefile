@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # Options for pytest: make test ARGS='-k blocking'
 ARGS ?=
+# For bench: 1 keeps the figures
+RECORD ?=
 
 ifneq ($(words $(CURDIR)),1)
 $(error This folder has a space in its path, which make cannot handle: $(CURDIR). Move the checkout)
@@ -32,7 +34,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format record pins clean distclean
+.PHONY: help setup serve docs test check format record bench pins clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +81,9 @@ format: | setup ## format the Python code and fix what ruff can fix
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
 	@tools/as-root --by-itself $(python) -m proof record
+
+bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
+	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
