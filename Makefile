@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # Options for pytest: make test ARGS='-k blocking'
 ARGS ?=
+# For bench: 1 keeps the figures
+RECORD ?=
 
 ifneq ($(words $(CURDIR)),1)
 $(error This folder has a space in its path, which make cannot handle: $(CURDIR). Move the checkout)
@@ -32,10 +34,10 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format stress record pins clean distclean
+.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' Makefile)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what is missing: system packages, .venv, the extension
 	@mkdir -p .cache
@@ -91,6 +93,9 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
 	@tools/as-root $(python) -m proof record
+
+bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
+	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
