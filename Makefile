@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# Options for pytest: make test ARGS='-k blocking'
+# Options for pytest, or for `proof record`: make test ARGS='-k blocking'
 ARGS ?=
 
 ifneq ($(words $(CURDIR)),1)
@@ -90,7 +90,7 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 		$(python) tests/stress.py .cache/stress.o
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root $(python) -m proof record
+	@tools/as-root $(python) -m proof record $(ARGS)
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
