@@ -89,7 +89,7 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		$(python) tests/stress.py .cache/stress.o
 
-record: | setup ## run the examples and write what they print, and their records, into the repository
+record: | setup ## run the examples and write their records; ARGS=--update-output also rewrites the pages
 	@tools/as-root $(python) -m proof record $(ARGS)
 
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
