@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# Options for pytest: make test ARGS='-k blocking'
+# Options for pytest, or for `proof record`: make test ARGS='-k blocking'
 ARGS ?=
 # For bench: 1 keeps the figures
 RECORD ?=
@@ -91,8 +91,8 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		$(python) tests/stress.py .cache/stress.o
 
-record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root $(python) -m proof record
+record: | setup ## run the examples and write their records; ARGS=--update-output also rewrites the pages
+	@tools/as-root $(python) -m proof record $(ARGS)
 
 bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
 	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
