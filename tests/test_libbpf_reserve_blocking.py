@@ -214,11 +214,8 @@ def test_without_a_lock_samples_are_lost(compile_bpf: Callable[[str], Path]) -> 
     program = target.with_name("race")
     build = ["cc", "-O2", "-Wall", "-Werror", str(source), "-o", str(program), "-lbpf", "-pthread"]
     subprocess.run(build, check=True)
-    for _ in range(20):
-        run = [str(program), str(target)]
-        done = subprocess.run(run, check=True, capture_output=True, text=True)
-        delivered, of, submitted = done.stdout.split()
-        assert of == "of"
-        if int(delivered) < int(submitted):
-            return
-    pytest.fail("in 20 runs no sample was lost")
+    run = [str(program), str(target)]
+    done = subprocess.run(run, check=True, capture_output=True, text=True)
+    delivered, of, submitted = done.stdout.split()
+    assert of == "of"
+    assert int(delivered) < int(submitted)
