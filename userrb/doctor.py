@@ -47,12 +47,13 @@ class Check(NamedTuple):
 def install(debian: str, fedora: str, arch: str) -> str:
     """Returns how to install a package, in this distribution's words if it is a known one."""
     family = machine.distribution()
+    sudo = "" if os.geteuid() == 0 else "sudo "
     if family & {"debian", "ubuntu"}:
-        return f"install it: sudo apt install {debian}"
+        return f"install it: {sudo}apt install {debian}"
     if family & {"fedora", "rhel", "centos"}:
-        return f"install it: sudo dnf install {fedora}"
+        return f"install it: {sudo}dnf install {fedora}"
     if "arch" in family:
-        return f"install it: sudo pacman -S {arch}"
+        return f"install it: {sudo}pacman -S {arch}"
     return f"install it (Debian: {debian}; Fedora: {fedora}; Arch: {arch})"
 
 
