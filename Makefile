@@ -32,7 +32,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format stress record pins clean distclean
+.PHONY: help setup serve docs test check format stress record wheel object pins clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -92,11 +92,17 @@ stress: | setup ## a million random calls on a ring, and as many under AddressSa
 record: | setup ## run the examples and write what they print, and their records, into the repository
 	@tools/as-root $(python) -m proof record
 
+wheel: | setup ## build dist/: an sdist, and a wheel with libbpf inside
+	@$(python) tools/wheel.py
+
+object: | setup ## compile the BPF object that ships with the package, for python -m userrb demo
+	@tools/demo-object
+
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
 
 clean: ## remove what was built
-	@rm -rf site build *.egg-info .cache userrb/*.so userrb/_libbpf.c
+	@rm -rf site build dist *.egg-info .cache userrb/*.so userrb/_libbpf.c
 
 distclean: clean ## remove .venv as well
 	@rm -rf .venv
