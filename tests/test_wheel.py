@@ -148,6 +148,13 @@ def test_the_sdist_holds_sources_only(built: Built) -> None:
     assert compiled == {"userrb/demo.bpf.o"}
 
 
+def test_the_same_sources_make_the_same_archives(built: Built, tmp_path: Path) -> None:
+    """Made again elsewhere, the wheel and the sdist are the same to the byte."""
+    subprocess.run([sys.executable, ROOT / "tools/wheel.py", tmp_path], check=True)
+    for archive in (built.wheel, built.sdist):
+        assert (tmp_path / archive.name).read_bytes() == archive.read_bytes(), archive.name
+
+
 def test_nothing_tells_where_it_was_built(built: Built) -> None:
     """No file names the folder of the checkout."""
     for path in built.content.rglob("*"):

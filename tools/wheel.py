@@ -135,6 +135,7 @@ def date_like_the_wheel(sdist: Path) -> None:
     ):
         for member in sorted(old, key=lambda member: member.name):
             member.mtime, member.uid, member.gid, member.uname, member.gname = date, 0, 0, "", ""
+            member.pax_headers = {}  # they have the date again, and more exactly
             tar.addfile(member, old.extractfile(member) if member.isfile() else None)
     new.replace(sdist)
 
