@@ -99,12 +99,11 @@ class Tally:
         if taken < 0:
             raise CannotRun(f"the BPF program refused what it found: it returned {taken}")
         self.taken += taken
-        if taken:
-            self.say(
-                "drain",
-                f"the BPF program took {taken:,} samples, in order, "
-                f"{elapsed / taken:.0f} ns a sample",
-            )
+        if taken == 1:  # the other thread's drain had the rest
+            self.say("drain", "the BPF program took 1 sample")
+        elif taken:
+            each = elapsed / taken
+            self.say("drain", f"the BPF program took {taken:,} samples, {each:.0f} ns a sample")
 
     def wait_for_room(self) -> None:
         """Waits on a full ring that another thread has drained after a while."""

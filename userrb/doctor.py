@@ -26,6 +26,8 @@ State = Literal["ok", "missing", "optional"]
 COLOURS = {"ok": "32", "missing": "31", "optional": "33"}
 REFUSED = (errno.EPERM, errno.EACCES)
 FIRST_RELEASE = (6, 1)
+QEMU_PACKAGES = {"x86_64": ("x86", "x86"), "aarch64": ("arm", "aarch64"), "ppc64": ("ppc", "ppc")}
+"""How Debian calls QEMU for an architecture, and how the others do."""
 
 
 class Check(NamedTuple):
@@ -267,19 +269,16 @@ def check_bpftool() -> Check:
 def check_vm() -> Check:
     """Tells whether other kernels can be run here."""
     purpose = "only needed to try other kernels"
-    names = {"aarch64": "aarch64", "ppc64le": "ppc64"}
-    architecture = names.get(platform.machine(), platform.machine())
+    architecture = {"ppc64le": "ppc64"}.get(platform.machine(), platform.machine())
     path = machine.tool(f"qemu-system-{architecture}")
     if path is None:
+        debian, short = QEMU_PACKAGES.get(architecture, ("misc", architecture))
+        package = f"qemu-system-{short}"
         return Check(
             "VM",
             "optional",
             f"no qemu-system-{architecture}; {purpose}",
-            install(
-                f"qemu-system-{'arm' if architecture == 'aarch64' else 'x86'}",
-                f"qemu-system-{architecture}-core",
-                f"qemu-system-{architecture}",
-            ),
+            install(f"qemu-system-{debian}", f"{package}-core", package),
         )
     number = machine.version_of(machine.output(path, "--version"))
     if number is None:
