@@ -97,11 +97,17 @@ record: | setup ## run the examples and write their records; ARGS=--update-outpu
 bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
 	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
 
+wheel: | setup ## build dist/: an sdist, and a wheel with libbpf inside
+	@$(python) tools/wheel.py
+
+object: | setup ## compile the BPF object that ships with the package, for python -m userrb demo
+	@tools/demo-object
+
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
 
 clean: ## remove what was built
-	@rm -rf site build *.egg-info .cache userrb/*.so userrb/_libbpf.c
+	@rm -rf site build dist *.egg-info .cache userrb/*.so userrb/_libbpf.c
 
 distclean: clean ## remove .venv as well
 	@rm -rf .venv
