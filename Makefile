@@ -32,7 +32,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format record coverage pins clean distclean
+.PHONY: help setup serve docs test check format record facts coverage pins clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,9 @@ format: | setup ## format the Python code and fix what ruff can fix
 
 record: | setup ## run the examples and write what they print, and their records, into the repository
 	@tools/as-root --by-itself $(python) -m proof record
+
+facts: | setup ## take the facts on the pages from libbpf, its headers and the kernel afresh
+	@tools/as-root $(python) -m facts --measure
 
 coverage: | setup ## say what became of every code block of every page
 	@$(python) -m proof coverage
