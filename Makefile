@@ -2,8 +2,10 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# Options for pytest: make test ARGS='-k blocking'
+# Options for pytest, or for `proof record`: make test ARGS='-k blocking'
 ARGS ?=
+# For bench: 1 keeps the figures
+RECORD ?=
 
 ifneq ($(words $(CURDIR)),1)
 $(error This folder has a space in its path, which make cannot handle: $(CURDIR). Move the checkout)
@@ -32,10 +34,10 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve docs test check format record facts coverage pins clean distclean
+.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' Makefile)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what is missing: system packages, .venv, the extension
 	@mkdir -p .cache
@@ -53,10 +55,10 @@ site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup 
 	@rm -rf site
 	@mv .cache/site site
 
-# The examples run as the reader would run them: as this user, with sudo where they say so.
+# All of it as root, not only what an example calls sudo for: on a terminal sudo writes to that, past
+# whoever wants to read what an example printed.
 $(examples): $(sources) | setup
-	@tools/as-root --by-itself tools/quietly 'Running the examples on the kernel' \
-		$(pytest) tests/test_examples.py
+	@tools/quietly 'Running the examples on the kernel' tools/as-root $(pytest) tests/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
@@ -68,17 +70,34 @@ ifeq ($(strip $(ARGS)),)
 	@mv .cache/began $(examples)
 endif
 
-check: | setup ## ruff and mypy
+check: | setup ## ruff, mypy, and what a reader would stumble over: links, images, spelling
 	@$(python) -m ruff check --quiet
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
+	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/checked
+	@$(python) -m checks .cache/checked
 
 format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff check --fix-only --quiet
 	@$(python) -m ruff format --quiet
 
-record: | setup ## run the examples and write what they print, and their records, into the repository
-	@tools/as-root --by-itself $(python) -m proof record
+# A sanitized copy of the extension, which must not be found in place of the usual one by other targets.
+stress: | setup ## a million random calls on a ring, and as many under AddressSanitizer
+	@clang -O2 -g -target bpf -I/usr/include/$$(uname -m)-linux-gnu -c tests/bpf/drain.bpf.c -o .cache/stress.o
+	@tools/as-root $(python) tests/stress.py .cache/stress.o
+	@tools/quietly 'Compiling the extension with AddressSanitizer' env CFLAGS='-fsanitize=address,undefined -g' \
+		LDFLAGS='-fsanitize=address,undefined' $(python) -m pip install --no-build-isolation --no-deps \
+		--upgrade --target .cache/sanitized .
+	@rm -rf build
+	@tools/as-root env PYTHONPATH=.cache/sanitized ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		$(python) tests/stress.py .cache/stress.o
+
+record: | setup ## run the examples and write their records; ARGS=--update-output also rewrites the pages
+	@tools/as-root $(python) -m proof record $(ARGS)
+
+bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
+	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
 
 facts: | setup ## take the facts on the pages from libbpf, its headers and the kernel afresh
 	@tools/as-root $(python) -m facts --measure

@@ -47,7 +47,7 @@ def problems(page: Path, docs: Path) -> Iterator[str]:
         if was != line:
             yield f"{page}:{number}: is no longer what its source says (run `make facts`): {line}"
             break
-    have = {region.name for region in regions(text, page.stem)}
+    have = {region.name for region in regions(text, page.stem, WRITERS)}
     required = _REQUIRED.get(page.parent.relative_to(docs).as_posix(), ())
     for name in required:
         if name not in have:

@@ -6,15 +6,12 @@ A region is about what its page is named after, or what its marker names: `<!-- 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from facts.errors import FactError
 
 _MARKER = re.compile(r"(?m)^<!-- \[(?P<end>/?)(?P<name>[A-Z_]+)\](?:\((?P<about>[^)\n]+)\))? -->$")
-NOT_OURS = frozenset({"COVERAGE"})
-"""Markers that others write at."""
-
 
 Writer = Callable[[str], str]
 """Takes what a region is about, and returns the region's text, without the markers."""
@@ -30,19 +27,20 @@ class Region:
     end: int
 
 
-def regions(text: str, subject: str) -> Iterator[Region]:
+def regions(text: str, subject: str, names: Container[str]) -> Iterator[Region]:
     """Find the regions of a page.
 
     Args:
         text: The page.
         subject: What it is named after.
+        names: The regions to look for; a page may have others, which others write.
 
     Raises:
         FactError: A marker has no partner.
     """
     begun: re.Match[str] | None = None
     for marker in _MARKER.finditer(text):
-        if marker["name"] in NOT_OURS:
+        if marker["name"] not in names:
             continue
         line = text.count("\n", 0, marker.start()) + 1
         if bool(marker["end"]) != bool(begun) or (begun and begun["name"] != marker["name"]):
@@ -59,11 +57,9 @@ def rewrite(text: str, subject: str, writers: Mapping[str, Writer]) -> str:
     """Return a page with every region written afresh.
 
     Raises:
-        FactError: A marker is wrong, nothing writes a region of this name, or its source fails.
+        FactError: A marker has no partner, or a source fails.
     """
-    for region in reversed(list(regions(text, subject))):
-        if region.name not in writers:
-            raise FactError(f"nothing writes a region [{region.name}]; known: {', '.join(writers)}")
+    for region in reversed(list(regions(text, subject, writers))):
         fresh = writers[region.name](region.about)
         text = f"{text[: region.start]}{fresh}\n{text[region.end :]}"
     return text

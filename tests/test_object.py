@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import struct
 import subprocess
@@ -110,6 +111,7 @@ def test_a_closed_object_says_so(compile_bpf: Compile) -> None:
 
 def test_a_closed_object_leaves_no_descriptor(compile_bpf: Compile) -> None:
     """Closing an object and a ring leaves no file descriptor behind, nor does a failure."""
+    gc.collect()
     before = set(Path("/proc/self/fd").iterdir())
     with (
         userrb.BpfObject(compile_bpf("drain")) as bpf,
@@ -119,7 +121,7 @@ def test_a_closed_object_leaves_no_descriptor(compile_bpf: Compile) -> None:
         userrb.UserRingBuffer(bpf.maps["other"])
     with pytest.raises(userrb.LoadError):
         userrb.BpfObject(compile_bpf("refused"))
-    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert set(Path("/proc/self/fd").iterdir()) <= before
 
 
 def test_without_privilege_the_error_says_what_to_do(compile_bpf: Compile) -> None:

@@ -96,7 +96,8 @@ class Ring:
 
         The wait sleeps, with the GIL released, on a partly full ring too. Signal handlers run
         meanwhile, and the wait goes on with the time left unless the handler raises (PEP 475);
-        Ctrl-C ends it. Room made by a drain with `BPF_RB_NO_WAKEUP` is noticed within 20 ms.
+        Ctrl-C ends it. Room made by a drain with `BPF_RB_NO_WAKEUP` is noticed within 20 ms. With
+        -1 it waits until there is room, where libbpf's gives up after one wakeup.
 
         May be called from several threads. Who waits longest is not served first: a large sample
         may wait while small ones find room.

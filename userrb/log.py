@@ -55,7 +55,7 @@ def failure(number: int, doing: str, kind: type[BpfError] = BpfError) -> BpfErro
     """
     log = take()
     words = f"{doing}: {reason(number)}"
-    if number in (errno.EPERM, errno.EACCES) and kind is not KernelTooOld:
+    if number in (errno.EPERM, errno.EACCES):
         # The verifier says EACCES too, but not without a log.
         if number == errno.EPERM or not log:
             kind = NotPermitted
@@ -76,12 +76,12 @@ def privilege_hint() -> str:
     return " (run as root, or with CAP_BPF, and CAP_PERFMON for programs that trace)"
 
 
-def raise_if_kernel_too_old(doing: str) -> None:
-    """Raises KernelTooOld where the kernel knows no user ring buffer."""
+def raise_if_kernel_too_old(doing: str, cause: BpfError) -> None:
+    """Raises KernelTooOld, with the log of its cause, where the kernel has no user ring buffer."""
     if lib.libbpf_probe_bpf_map_type(lib.BPF_MAP_TYPE_USER_RINGBUF, ffi.NULL) == 0:
-        release = os.uname().release
-        raise failure(
-            errno.EINVAL,
-            f"{doing}: Linux {release} has no user ring buffer (it came with Linux 6.1)",
-            KernelTooOld,
+        error = KernelTooOld(
+            cause.errno,
+            f"{doing}: Linux {os.uname().release} has no user ring buffer; it came with Linux 6.1",
         )
+        error.log = cause.log
+        raise error from cause

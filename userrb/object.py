@@ -90,7 +90,7 @@ class BpfObject:
             error = log.failure(-result, doing, LoadError)
             lib.bpf_object__close(handle)
             if ringbufs and isinstance(error, LoadError):
-                log.raise_if_kernel_too_old(doing)
+                log.raise_if_kernel_too_old(doing, error)
             raise error
         log.take()
         return handle

@@ -45,6 +45,7 @@ struct ring {
 	struct map_lock *lock;
 	int map_fd;			/* ours: a duplicate */
 	int wake_fd;			/* eventfd, written once by close to end every wait */
+	_Atomic int idle_fd;		/* an epoll descriptor for the next waiter, or -1 */
 	const _Atomic uint64_t *consumer_pos;
 	_Atomic uint64_t *producer_pos;
 	uint8_t *data;			/* mapped twice in a row, so that no sample is ever split */

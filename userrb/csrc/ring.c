@@ -41,6 +41,9 @@ bool ring_enter(struct ring *ring)
 		ring->generation = fork_generation;
 		ring->reserved = NULL;
 		ring->users = 0;
+		/* The parent may be waiting on it: two waiters on one would steal each other's edges. */
+		if (ring->idle_fd >= 0)
+			close(atomic_exchange(&ring->idle_fd, -1));
 	}
 	return true;
 }
@@ -63,6 +66,8 @@ static void ring_free(struct ring *ring)
 		munmap((void *)ring->consumer_pos, page_size());
 	if (ring->producer_pos)
 		munmap((void *)ring->producer_pos, producer_length(ring));
+	if (ring->idle_fd >= 0)
+		close(ring->idle_fd);
 	if (ring->wake_fd >= 0)
 		close(ring->wake_fd);
 	if (ring->map_fd >= 0)
@@ -163,7 +168,7 @@ int ring_init(PyObject *self, PyObject *args, PyObject *kwargs)
 		return -1;
 	}
 	ring->closed = true;
-	ring->map_fd = ring->wake_fd = -1;
+	ring->map_fd = ring->wake_fd = ring->idle_fd = -1;
 	if (ring_open(ring, map_fd) == 0)
 		return 0;
 	raise_errno(error_bpf, errno, "opening the user ring buffer on descriptor %d: %s", map_fd,

@@ -31,8 +31,11 @@ static int waiter_open(struct ring *ring)
 {
 	struct epoll_event room = { .events = EPOLLOUT | EPOLLET };
 	struct epoll_event closing = { .events = EPOLLIN };
-	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	int epoll_fd = atomic_exchange(&ring->idle_fd, -1);
 
+	if (epoll_fd >= 0)
+		return epoll_fd;
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		return -1;
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, ring->map_fd, &room) ||
@@ -44,6 +47,16 @@ static int waiter_open(struct ring *ring)
 		return -1;
 	}
 	return epoll_fd;
+}
+
+/* Kept for the next wait: to close it would take as long as half the way from the drain to here. An
+ * edge that it has seen since then costs the next waiter one look more. */
+static void waiter_close(struct ring *ring, int epoll_fd)
+{
+	int other = atomic_exchange(&ring->idle_fd, epoll_fd);
+
+	if (other >= 0)
+		close(other);
 }
 
 /* Milliseconds to sleep now, rounded up so that the last sleep does not end early; 0: time over. */
@@ -92,7 +105,7 @@ static int sleep_and_try(struct ring *ring, ring_attempt attempt, void *what, in
 		if (result == EAGAIN && PyErr_CheckSignals())
 			result = -1;
 	}
-	close(epoll_fd);
+	waiter_close(ring, epoll_fd);
 	return result;
 }
 

@@ -1,0 +1,69 @@
+"""The results in words and tables, for the page and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from benchmarks.figures import Figure, Spread
+from benchmarks.goals import GOALS, Verdict
+from benchmarks.results import Results
+
+Row = tuple[str, ...]
+GOAL_HEAD = ("What", "Goal", "Measured", "")
+FIGURE_HEAD = ("What", "userrb", "C program", "userrb : C")
+
+
+def number(value: float) -> str:
+    """Returns three significant digits, or the whole number if that is longer."""
+    if value == 0:
+        return "0"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def spread(value: Spread) -> str:
+    """Returns the median and, if they differ, the quartiles."""
+    low, median, high = map(number, (value.low, value.median, value.high))
+    return median if low == high else f"{median} ({low} to {high})"
+
+
+def goal_rows(results: Results) -> Iterator[Row]:
+    """Yields a row a goal."""
+    for goal in GOALS:
+        figure = results.figure(goal.key)
+        verdict = goal.verdict(results)
+        words = verdict.value
+        if verdict is not Verdict.MET:
+            words += f" by {number(goal.shortfall(results))} %"
+        yield figure.what, goal.words, f"{spread(goal.measured(figure))} {goal.unit}", words
+
+
+def groups(results: Results) -> Iterator[tuple[str, list[Figure]]]:
+    """Yields the figures under their headings."""
+    for heading, figures in groupby(results.figures, key=lambda figure: figure.group):
+        yield heading, list(figures)
+
+
+def figure_rows(figures: Sequence[Figure]) -> Iterator[Row]:
+    """Yields a row a figure."""
+    for figure in figures:
+        c = f"{spread(figure.c)} {figure.unit}" if figure.c else ""
+        ratio = spread(figure.ratio) if figure.ratio else ""
+        yield figure.what, f"{spread(figure.userrb)} {figure.unit}", c, ratio
+
+
+def markdown(head: Row, rows: Sequence[Row]) -> str:
+    """Returns a Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def plain(head: Row, rows: Sequence[Row]) -> str:
+    """Returns a table for the terminal."""
+    lines = [[cell.replace("`", "") for cell in row] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "".join(f"{line.rstrip()}\n" for line in padded)
