@@ -105,11 +105,17 @@ facts: | setup ## take the facts on the pages from libbpf, its headers and the k
 coverage: | setup ## say what became of every code block of every page
 	@$(python) -m proof coverage
 
+wheel: | setup ## build dist/: an sdist, and a wheel with libbpf inside
+	@$(python) tools/wheel.py
+
+object: | setup ## compile the BPF object that ships with the package, for python -m userrb demo
+	@tools/demo-object
+
 pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
 	@$(PYTHON) tools/python_packages.py pins
 
 clean: ## remove what was built
-	@rm -rf site build *.egg-info .cache userrb/*.so userrb/_libbpf.c
+	@rm -rf site build dist *.egg-info .cache userrb/*.so userrb/_libbpf.c
 
 distclean: clean ## remove .venv as well
 	@rm -rf .venv

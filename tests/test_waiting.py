@@ -57,7 +57,8 @@ def test_other_handlers_run_and_the_wait_goes_on(ring: userrb.UserRingBuffer, fi
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert 0.4 <= time.monotonic() - start < 0.6
-    assert [round(at - start, 1) for at in ran] == [0.1, 0.2]
+    late = [at - start - sent for at, sent in zip(ran, (0.1, 0.2), strict=True)]
+    assert all(0 <= seconds < 0.1 for seconds in late), late
 
 
 def test_a_batch_that_waits_can_be_interrupted(ring: userrb.UserRingBuffer) -> None:

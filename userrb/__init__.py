@@ -31,7 +31,7 @@ from userrb.ring import UserRingBuffer
 __version__ = _version("userrb")
 
 LIBBPF_VERSION: str = _ffi.string(_lib.libbpf_version_string()).decode().removeprefix("v")
-"""The version of the libbpf in use, for example ``"1.1.2"``."""
+"""The version of the libbpf in use, for example ``"1.1"``."""
 
 __all__ = [
     "LIBBPF_VERSION",

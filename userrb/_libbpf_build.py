@@ -42,6 +42,8 @@ ffi.cdef("""
     struct bpf_link *bpf_program__attach(const struct bpf_program *prog);
     int bpf_link__destroy(struct bpf_link *link);
 
+    int bpf_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size,
+        uint32_t max_entries, const void *opts);
     int bpf_obj_get(const char *pathname);
     int bpf_obj_pin(int fd, const char *pathname);
     int bpf_map_lookup_elem(int fd, const void *key, void *value);

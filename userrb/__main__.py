@@ -1,0 +1,56 @@
+"""The command: `python -m userrb doctor` and `python -m userrb demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import userrb
+from userrb import demo, doctor
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m userrb", description="The BPF user ring buffer for Python."
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"userrb {userrb.__version__} (libbpf {userrb.LIBBPF_VERSION})",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    diagnose = commands.add_parser(
+        "doctor",
+        help="say whether the ring can be used on this machine, and what is missing",
+        description="Says whether the user ring buffer can be used on this machine (exit status 0) "
+        "or not (1), and what to do about what is missing.",
+    )
+    diagnose.add_argument("--json", action="store_true", help="print JSON, for programs")
+    commands.add_parser(
+        "demo",
+        help="send samples to a BPF program in the kernel, and show what happens",
+        description="Sends samples to a BPF program in the kernel. It needs no compiler, and it "
+        "leaves nothing behind.",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit status."""
+    chosen = parse(arguments)
+    try:
+        status = doctor.main(as_json=chosen.json) if chosen.command == "doctor" else demo.main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, head for one, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
