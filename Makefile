@@ -15,7 +15,7 @@ python := .venv/bin/python
 # What the pages are made of, with whole paths, because `docs` is the name of a target too. Folders
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
-	$(wildcard *.md) docs examples proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
+	$(wildcard *.md) docs examples facts includes proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
 	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
 examples := .cache/examples-$(shell uname -r)
