@@ -15,7 +15,7 @@ python := .venv/bin/python
 # What the pages are made of, with whole paths, because `docs` is the name of a target too. Folders
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
-	$(wildcard *.md) docs examples proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
+	$(wildcard *.md) docs examples facts includes proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
 	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
 examples := .cache/examples-$(shell uname -r)
@@ -70,10 +70,12 @@ ifeq ($(strip $(ARGS)),)
 	@mv .cache/began $(examples)
 endif
 
-check: | setup ## ruff and mypy
+check: | setup ## ruff, mypy, and what a reader would stumble over: links, images, spelling
 	@$(python) -m ruff check --quiet
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
+	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/checked
+	@$(python) -m checks .cache/checked
 
 format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff check --fix-only --quiet
@@ -96,6 +98,12 @@ record: | setup ## run the examples and write their records; ARGS=--update-outpu
 
 bench: | setup ## measure userrb beside a C program; RECORD=1 keeps the figures and redraws the page
 	@tools/as-root $(python) -m benchmarks $(if $(filter-out 0,$(RECORD)),--record)
+
+facts: | setup ## take the facts on the pages from libbpf, its headers and the kernel afresh
+	@tools/as-root $(python) -m facts --measure
+
+coverage: | setup ## say what became of every code block of every page
+	@$(python) -m proof coverage
 
 wheel: | setup ## build dist/: an sdist, and a wheel with libbpf inside
 	@$(python) tools/wheel.py

@@ -29,7 +29,7 @@ def parts(results: Results) -> dict[str, str]:
             f"![{described}]({PICTURE.format(theme)}#only-{theme})\n" for theme in COLOURS
         ),
         "FIGURES": figures,
-        "MACHINE": tables.markdown(("", ""), list(results.machine.items())),
+        "MACHINE": tables.markdown(("Part", "What it was"), list(results.machine.items())),
     }
 
 

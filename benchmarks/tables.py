@@ -10,7 +10,7 @@ from benchmarks.goals import GOALS, Verdict
 from benchmarks.results import Results
 
 Row = tuple[str, ...]
-GOAL_HEAD = ("What", "Goal", "Measured", "")
+GOAL_HEAD = ("What", "Goal", "Measured", "Verdict")
 FIGURE_HEAD = ("What", "userrb", "C program", "userrb : C")
 
 

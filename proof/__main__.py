@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from proof.coverage import count, cover
 from proof.errors import ProofError
 from proof.examples import read_page
 from proof.kernel import Host
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=Path("mkdocs.yml"), help="the site")
     subcommands = parser.add_subparsers(required=True, metavar="command")
     _add_record(subcommands)
+    _add_coverage(subcommands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.do(options)
@@ -80,6 +82,24 @@ def _record(options: argparse.Namespace) -> int:
         for orphan in remove_orphans(written, records):
             print(f"{orphan.relative_to(site.root)}: removed, as no page has this example")
     return int(failed)
+
+
+def _add_coverage(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subcommands.add_parser("coverage", help="say what became of every code block")
+    parser.set_defaults(do=_coverage)
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    site = Site(options.config)
+    coverage = cover(site, site.root / RECORDS)
+    for line in coverage.lines:
+        print(f"{line.place}: {line.what}: {line.fate.value}")
+    for problem in coverage.problems:
+        print(problem, file=sys.stderr)
+    if not coverage.lines:
+        print("no page has a code block", file=sys.stderr)
+    print(f"{coverage.percent} % of {count(coverage.lines)}")
+    return int(not coverage.whole)
 
 
 def _from_root(site: Site, page: str) -> str:

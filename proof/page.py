@@ -15,7 +15,8 @@ from proof.errors import ProofError
 from proof.positions import Tracker
 from proof.preprocessors import watch
 
-BADGE = "proof.badge"
+OWN = ("proof.badge", "proof.copying", "proof.coverage_page")
+"""The engine's extensions of Markdown, which write what it must not depend on."""
 
 
 class Site:
@@ -61,8 +62,7 @@ class Site:
         text, _ = meta.get_data(source)
         tracker = Tracker(path, source.count("\n") - text.count("\n"), self.root)
         md = markdown.Markdown(
-            # The badge is what the engine writes; it must not depend on it.
-            extensions=[e for e in self.config["markdown_extensions"] if e != BADGE],
+            extensions=[e for e in self.config["markdown_extensions"] if e not in OWN],
             extension_configs=self.config["mdx_configs"] or {},
         )
         watch(md, tracker)

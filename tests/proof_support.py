@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,7 @@ class Scratch:
         settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
         # Those of the real site, but for its list of pages.
         (root / "mkdocs.yml").write_text(settings.split("\nnav:\n")[0] + "\n", encoding="utf-8")
-        style = root / "docs/assets/proof.css"
-        style.parent.mkdir()
-        style.touch()
+        shutil.copytree(ROOT / "docs/assets", root / "docs/assets")
 
     def write(self, path: str, text: str) -> Path:
         """Write a file below the root; the text may be indented as a whole."""

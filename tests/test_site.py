@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from bs4 import BeautifulSoup, Tag
 
 import userrb
+from proof.coverage import cover
 from proof.page import open_site
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole site, built strictly: a warning is a failure."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 def content(path: Path) -> Tag:
@@ -48,6 +36,24 @@ def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
         blocks = content(built(site, page)).select("pre")
         in_docstrings = content(built(site, page)).select(".doc pre")
         assert len(pages.page(page).blocks) == len(blocks) - len(in_docstrings), page
+
+
+def test_the_account_counts_the_blocks_of_the_built_site(site: Path) -> None:
+    """The account on the site has a row for each code block in its HTML, and says 100 %."""
+    coverage = cover(open_site(ROOT / "mkdocs.yml"), ROOT / "records")
+    in_html = 0
+    for html in sorted(site.rglob("*.html")):
+        text = html.read_text()
+        if "<article" in text:
+            in_html += len(content(html).select("pre")) - len(content(html).select(".doc pre"))
+    outside = sum(not line.place.startswith("docs/") for line in coverage.lines)
+    assert in_html > 0
+    assert len(coverage.lines) == in_html + outside
+    page = content(site / "coverage/index.html")
+    rows = page.select("h2 ~ div table tbody tr, h2 ~ table tbody tr")
+    assert len(rows) == len(coverage.lines)
+    assert "100 %" in page.get_text()
+    assert coverage.whole
 
 
 def test_every_example_shows_where_it_ran(site: Path) -> None:

@@ -1,0 +1,1 @@
+"""Checks of the built site: what a reader would stumble over."""

@@ -1,0 +1,127 @@
+"""The account of every code block: what it calls each, and that nothing escapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from proof_support import Scratch, console
+
+from proof.coverage import Coverage, Fate, cover
+from proof.kernel import Host
+from proof.page import Site
+from proof.prove import prove
+from proof.record import write
+
+FAILING = """\
+# Page
+
+## Example
+
+```c title="good.c"
+#include "own.h"
+int main(void) { return ZERO; }
+```
+
+```c title="own.h"
+#define ZERO 0
+```
+
+```c title="bad.c"
+int main(void) { return
+```
+
+```console
+$ cc -o good good.c
+$ ./good
+```
+
+```console
+$ cc -o bad bad.c
+...
+$ echo $?
+1
+```
+
+## Shown
+
+```c {.illustration}
+int x;
+```
+"""
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Callable[[str], Coverage]:
+    """Writes a page, runs and records its examples, and accounts for its blocks."""
+    site = Scratch(tmp_path)
+
+    def account(text: str) -> Coverage:
+        for example in site.page(text).examples:
+            write(prove(example, Host()), Host(), tmp_path / "records", "docs")
+        return cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
+
+    return account
+
+
+def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]) -> None:
+    """Files are compiled, commands ran, what had to fail is refused, the rest is illustration."""
+    coverage = recorded(FAILING)
+    assert [(line.what, line.fate) for line in coverage.lines] == [
+        ("good.c", Fate.COMPILED),
+        ("own.h", Fate.COMPILED),
+        ("bad.c", Fate.REFUSED),
+        ("commands", Fate.RAN),
+        ("commands", Fate.REFUSED),
+        ("c", Fate.ILLUSTRATION),
+    ]
+    assert coverage.whole
+    assert coverage.percent == 100
+
+
+def test_a_file_that_no_command_uses_is_unaccounted_for(
+    recorded: Callable[[str], Coverage],
+) -> None:
+    """A titled block beside an example, which nothing runs, is named with its line."""
+    coverage = recorded(console("$ echo a", "a") + '\n```c title="lost.c"\nint x;\n```\n')
+    assert [line.fate for line in coverage.lines] == [Fate.RAN, Fate.NONE]
+    assert "docs/index.md:10: no command uses the file 'lost.c'" in coverage.problems[0]
+    assert coverage.percent == 50
+
+
+def test_an_example_without_a_record_is_unaccounted_for(tmp_path: Path) -> None:
+    """What has not been run as it stands on the page does not count."""
+    site = Scratch(tmp_path)
+    site.write("docs/index.md", console("$ echo a", "a"))
+    done = site.python("proof", "coverage")
+    assert done.returncode == 1
+    assert "docs/index.md:5: the example 'example' has not been run as it stands" in done.stderr
+    assert done.stdout.endswith("0 % of 1 block: 1 unaccounted for\n")
+
+
+def test_a_block_that_nothing_accounts_for_fails_with_its_line(tmp_path: Path) -> None:
+    """A bare block keeps the account from being whole, and is named."""
+    site = Scratch(tmp_path)
+    site.write("docs/index.md", "# Page\n\n```c\nint x;\n```\n")
+    done = site.python("proof", "coverage")
+    assert done.returncode == 1
+    assert done.stderr.startswith("docs/index.md:3: nothing accounts for this c block")
+
+
+def test_a_site_without_blocks_is_not_covered(tmp_path: Path) -> None:
+    """Nothing counted is not everything accounted for."""
+    site = Scratch(tmp_path)
+    site.write("docs/index.md", "# Page\n")
+    done = site.python("proof", "coverage")
+    assert (done.returncode, done.stderr) == (1, "no page has a code block\n")
+
+
+def test_a_page_that_cannot_be_read_keeps_the_account_below_100(tmp_path: Path) -> None:
+    """A page whose blocks cannot be counted is a problem, even if all other blocks are good."""
+    site = Scratch(tmp_path)
+    site.write("docs/index.md", "# Page\n\n```text {.illustration}\na\n```\n")
+    site.write("docs/other.md", '# Page\n\n--8<-- "nowhere.c"\n')
+    coverage = cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
+    assert not coverage.whole
+    assert coverage.percent == 99
