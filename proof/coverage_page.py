@@ -18,7 +18,13 @@ from proof.coverage import Coverage, Fate, Line, count, cover
 from proof.page import Site
 
 MARKER = "<!-- [COVERAGE] -->"
-_FATES = (Fate.RAN, Fate.COMPILED, Fate.REFUSED, Fate.ILLUSTRATION, Fate.NONE)
+_COLUMNS = {
+    Fate.RAN: "Ran",
+    Fate.COMPILED: "Compiled",
+    Fate.REFUSED: "Refused",
+    Fate.ILLUSTRATION: "Shown",
+    Fate.NONE: "Unknown",
+}
 
 
 class CoverageExtension(Extension):
@@ -69,11 +75,13 @@ def as_markdown(coverage: Coverage, docs: str, page: str) -> list[str]:
     lines = [f"**{coverage.percent} %** of {count(coverage.lines)}.", ""]
     for problem in coverage.problems:
         lines += [f"- `{problem.splitlines()[0]}`"]
-    heads = ["Page", "Blocks", *(fate.value.capitalize() for fate in _FATES)]
+    # A column of noughts says less than the 100 % above it.
+    fates = [f for f in _COLUMNS if f is not Fate.NONE or coverage.problems]
+    heads = ["Page", "Blocks", *(_COLUMNS[fate] for fate in fates)]
     lines += ["", _row(heads), _row(["---", *["--:"] * (len(heads) - 1)])]
     for path, its in coverage.pages.items():
-        fates = Counter(line.fate for line in its)
-        numbers = [str(fates[fate]) for fate in _FATES]
+        counted = Counter(line.fate for line in its)
+        numbers = [str(counted[fate]) for fate in fates]
         lines.append(_row([_link(path, docs, page), str(len(its)), *numbers]))
     for path, its in coverage.pages.items():
         lines += ["", f"## {_title(path, docs)}", ""]
@@ -103,16 +111,20 @@ def _row(cells: list[str]) -> str:
 
 
 def _title(path: str, docs: str) -> str:
-    """Name a page by what a reader sees of its place."""
+    """Name a page by the end of its address, or a file outside the docs by its path."""
     name = PurePosixPath(path)
-    inside = name.is_relative_to(docs)
-    return f"`{name.relative_to(docs).with_suffix('') if inside else name}`"
+    if not name.is_relative_to(docs):
+        return f"`{name}`"
+    inside = name.relative_to(docs).with_suffix("")
+    if inside.name == "index":
+        inside = inside.parent
+    return f"`{inside.name}`" if inside.name else "Home"
 
 
 def _link(path: str, docs: str, page: str) -> str:
     title = _title(path, docs)
     if not path.startswith(f"{docs}/"):
-        return f"{title} (in the repository)"
+        return title
     return f"[{title}]({_relative(path, docs, page)})"
 
 

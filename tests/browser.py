@@ -8,12 +8,10 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-
-from tools.serve import Quiet
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,6 +22,13 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves files without a line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
+        """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def reading(site: Path) -> Iterator[Reader]:
     paths = sorted(
         f"{html.parent.relative_to(site)}/".removeprefix("./") for html in site.rglob("index.html")
     )
-    handler = functools.partial(Quiet, directory=str(site))
+    handler = functools.partial(_Quiet, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -26,6 +26,10 @@ class Scratch:
         settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
         # Those of the real site, but for its list of pages.
         (root / "mkdocs.yml").write_text(settings.split("\nnav:\n")[0] + "\n", encoding="utf-8")
+        abbreviations = root / "includes/abbreviations.md"
+        abbreviations.parent.mkdir()
+        abbreviations.touch()
+        (root / "examples").mkdir()
         shutil.copytree(ROOT / "docs/assets", root / "docs/assets")
 
     def write(self, path: str, text: str) -> Path:

@@ -391,3 +391,17 @@ def test_readme_is_a_page(scratch: Scratch) -> None:
     """README.md is read like a page of the site."""
     account = scratch.page(console("$ true"), "README.md")
     assert [e.name for e in account.examples] == ["README.md::example"]
+
+
+def test_what_is_appended_to_every_page_moves_no_position(tmp_path: Path) -> None:
+    """Abbreviations that Snippets appends leave each block where it is written."""
+    site = Scratch(tmp_path)
+    site.write("includes/abbreviations.md", "*[BPF]: words\n*[BTF]: words\n")
+    account = site.page(
+        "# T\n\nBPF, BTF\n\n```text {.illustration}\nBPF\n```\n\n```c\nint x;\n```\n"
+    )
+    assert [str(block.start) for block in account.page.blocks] == [
+        "docs/index.md:5",
+        "docs/index.md:9",
+    ]
+    assert account.page.blocks[0].text == "BPF\n"

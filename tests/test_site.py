@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -76,3 +77,15 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
                 if not part.startswith("_") and callable(getattr(value, part))
             }
         assert expected <= ids, expected - ids
+
+
+def test_every_word_that_explains_itself_is_in_the_glossary() -> None:
+    """Each abbreviation shown when pointed at has an entry in the glossary that says the same."""
+    glossary = (ROOT / "docs/glossary.md").read_text().replace("`", "")
+    abbreviations = (ROOT / "includes/abbreviations.md").read_text()
+    words = re.findall(r"(?m)^\*\[(.+?)\]: (.+)$", abbreviations)
+    assert len(words) > 5
+    for word, meaning in words:
+        if word != "eBPF":
+            start = re.escape(meaning.split("; ")[0])
+            assert re.search(rf"(?m)^\| {word} \| .*{start}", glossary), word
