@@ -54,6 +54,7 @@ struct ring {
 	unsigned int users;		/* calls that use the ring without the GIL */
 	unsigned int generation;	/* fork_generation of the process that keeps this state */
 	bool closed;
+	bool seen;			/* a view may outlive the ring: its memory stays mapped */
 };
 
 /* Takes the lock; false, with an exception set and the lock released, when the ring is closed. */
