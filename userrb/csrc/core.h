@@ -123,13 +123,15 @@ int timeout_parse(PyObject *value, int *timeout_ms);
 
 struct batch {
 	const uint8_t *data;
+	int64_t length;			/* bytes of data */
 	uint32_t size;			/* of every record, when offsets is NULL */
 	const void *offsets;		/* Arrow's layout: count + 1 of them, 4 or 8 bytes wide */
 	int offset_width;
 	uint64_t count, done;		/* records in all, and submitted so far */
 };
 
-/* Submits the records that have room now; EAGAIN while some are left. */
+/* Submits the records that have room now; EAGAIN while some are left, EINVAL at an offset that was
+ * valid when the call began. */
 int batch_attempt(struct ring *ring, void *batch);
 int64_t batch_offset(const struct batch *batch, uint64_t i);
 
