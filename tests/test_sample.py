@@ -289,3 +289,31 @@ def test_a_view_outlives_the_end_of_a_wait_at_exit(bpf: userrb.BpfObject) -> Non
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, pass_fds=[fd], check=True, capture_output=True, text=True)
     assert done.stdout == "7\n"
+
+
+def test_the_lock_outlives_the_ring_that_was_forked(bpf: userrb.BpfObject) -> None:
+    """F10, F12: a ring that the parent opens again shares the lock with the child's old one."""
+    ring = userrb.UserRingBuffer(bpf.maps["roomy"])
+    drain = bpf.programs["drain_roomy"].test_run
+    each = 300_000
+
+    def produce() -> None:
+        for _ in range(each):
+            ring.write(bytes(8), timeout_ms=-1)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            produce()
+        finally:
+            os._exit(0)
+    ring.close()
+    del ring
+    ring = userrb.UserRingBuffer(bpf.maps["roomy"])
+    thread = threading.Thread(target=produce)
+    thread.start()
+    drained = 0
+    while thread.is_alive() or os.waitpid(child, os.WNOHANG) == (0, 0):
+        drained += drain().retval
+    with ring:
+        assert drained + drain().retval == 2 * each
