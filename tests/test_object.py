@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
+import pickle
 import struct
 import subprocess
 import sys
@@ -190,3 +192,16 @@ def test_a_pin_elsewhere_is_refused(bpf: userrb.BpfObject, tmp_path: Path) -> No
     """Only a BPF file system holds pins."""
     with pytest.raises(userrb.BpfError, match="pinning map 'samples'"):
         bpf.maps["samples"].pin(tmp_path / "samples")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_the_kernel_holds_is_not_copied(
+    bpf: userrb.BpfObject, copied: Callable[[object], object]
+) -> None:
+    """A copy, which would be closed a second time, is a TypeError."""
+    with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+        program = bpf.programs["drain_on_fork"]
+        with program.attach() as link, ring.reserve(8) as sample:
+            for part in (bpf, bpf.maps["samples"], program, link, ring, sample):
+                with pytest.raises(TypeError, match=type(part).__name__):
+                    copied(part)

@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from userrb._libbpf import ffi, lib
+from userrb.descriptor import Unique
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfLink:
+class BpfLink(Unique):
     """What `BpfProgram.attach` returns: the program runs on its event until this is closed.
 
     Use it as a context manager, or close it; dropped, it is closed. May be used from several

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from userrb import log
 from userrb._libbpf import ffi, lib
-from userrb.descriptor import Descriptor
+from userrb.descriptor import Descriptor, Unique
 from userrb.errors import BpfError, ObjectClosed, PinExists, WrongMapType
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfMap:
+class BpfMap(Unique):
     """A map of a loaded `BpfObject`. May be used from several threads.
 
     Attributes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from userrb import log
 from userrb._libbpf import ffi, lib
 from userrb.btf import read_structs
+from userrb.descriptor import Unique
 from userrb.errors import LoadError
 from userrb.layout import Struct
 from userrb.map import BpfMap
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfObject:
+class BpfObject(Unique):
     """A BPF object file, as clang made it, loaded into the kernel.
 
     Use it as a context manager, or close it: the maps and programs go with it, but a map stays as

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from userrb import log
 from userrb._libbpf import ffi, lib
-from userrb.descriptor import Descriptor
+from userrb.descriptor import Descriptor, Unique
 from userrb.errors import ObjectClosed
 from userrb.link import BpfLink
 
@@ -35,7 +35,7 @@ class TestRun(NamedTuple):
     ctx: bytes
 
 
-class BpfProgram:
+class BpfProgram(Unique):
     """A program of a loaded `BpfObject`.
 
     Attributes:
