@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import logging
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -205,3 +207,34 @@ def test_what_the_kernel_holds_is_not_copied(
             for part in (bpf, bpf.maps["samples"], program, link, ring, sample):
                 with pytest.raises(TypeError, match=type(part).__name__):
                     copied(part)
+
+
+def test_a_signal_handler_may_close_what_is_being_closed(compile_bpf: Compile) -> None:
+    """A handler that closes the same object and link in the middle of their close does not hang."""
+    program = (
+        "import signal, sys, userrb\n"
+        "def close(*_):\n"
+        "    link.close()\n"
+        "    bpf.close()\n"
+        "signal.signal(signal.SIGALRM, close)\n"
+        "for i in range(60):\n"
+        "    bpf = userrb.BpfObject(sys.argv[1])\n"
+        "    link = bpf.programs['drain_on_fork'].attach()\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 1e-5 * (i % 20 + 1))\n"
+        "    close()\n"
+    )
+    command = [sys.executable, "-c", program, str(compile_bpf("drain"))]
+    subprocess.run(command, check=True, timeout=30)
+
+
+def test_an_object_is_closed_while_a_program_is_attached(compile_bpf: Compile) -> None:
+    """Attaching in one thread and closing in another gives a link or ObjectClosed, and no crash."""
+    for _ in range(20):
+        bpf = userrb.BpfObject(compile_bpf("drain"))
+        closer = threading.Thread(target=bpf.close)
+        with contextlib.suppress(userrb.ObjectClosed):
+            for turn in range(3):
+                bpf.programs["drain_on_fork"].attach().close()
+                if turn == 0:
+                    closer.start()
+        closer.join()
