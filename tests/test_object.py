@@ -6,6 +6,7 @@ import contextlib
 import copy
 import gc
 import logging
+import os
 import pickle
 import struct
 import subprocess
@@ -238,3 +239,22 @@ def test_an_object_is_closed_while_a_program_is_attached(compile_bpf: Compile) -
                 if turn == 0:
                     closer.start()
         closer.join()
+
+
+def test_a_program_that_is_not_loaded_is_left_out(compile_bpf: Compile) -> None:
+    """An object with an optional program, SEC("?..."), opens without it."""
+    with userrb.BpfObject(compile_bpf("optional")) as bpf:
+        assert set(bpf.programs) == {"always"}
+
+
+def test_an_object_that_fails_halfway_is_closed(
+    compile_bpf: Compile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where descriptors run out after the load, those of the load are given back."""
+    before = set(Path("/proc/self/fd").iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("userrb.object.BpfMap", lambda _: os.open("/nowhere", os.O_RDONLY))
+        with pytest.raises(FileNotFoundError):
+            userrb.BpfObject(compile_bpf("drain"))
+    gc.collect()
+    assert set(Path("/proc/self/fd").iterdir()) <= before

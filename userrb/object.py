@@ -32,7 +32,8 @@ class BpfObject(Unique):
 
     Attributes:
         maps: The maps by name.
-        programs: The programs by name.
+        programs: The programs by name, but not those that libbpf leaves out because their section
+            begins with `?`.
         structs: The layouts of the named structs and unions in the object's BTF (`clang -g`): of
             global variables, maps and function parameters, but not of local variables. To have
             another one, name it in a global: `const struct event *unused`.
@@ -65,6 +66,7 @@ class BpfObject(Unique):
                 for program in (
                     BpfProgram(part, handle, lock)
                     for part in each(lib.bpf_object__next_program, handle)
+                    if lib.bpf_program__fd(part) >= 0
                 )
             }
         )
