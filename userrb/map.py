@@ -91,7 +91,8 @@ class BpfMap(Unique):
 
         Source: `bpf_obj_pin` of libbpf.
         """
-        if lib.bpf_obj_pin(self.fileno(), os.fsencode(path)) < 0:
+        descriptor = self._open()
+        if lib.bpf_obj_pin(descriptor.number, os.fsencode(path)) < 0:
             if ffi.errno == errno.EEXIST:
                 raise PinExists(errno.EEXIST, f"pinning map {self.name!r}: {path} exists")
             raise log.failure(ffi.errno, f"pinning map {self.name!r} at {os.fspath(path)}")
