@@ -109,3 +109,24 @@ def test_what_does_not_fit_is_a_value_error(bpf: userrb.BpfObject) -> None:
     with pytest.raises(ValueError, match="bit-field"):
         _ = layout.dtype
     assert record == bytes(layout.size)
+
+
+def test_bool_bit_fields_leave_each_other_alone(bpf: userrb.BpfObject) -> None:
+    """A _Bool bit-field is one bit of its byte, True or False."""
+    flags = bpf.structs["flags"]
+    assert flags.pack(second=True) == b"\2"
+    assert flags.pack(first=np.uint8(1), second=0, third=True) == b"\5"
+    fields = flags.at(bytearray(b"\6"))
+    assert (fields.first, fields.second, fields.third) == (False, True, True)
+
+
+def test_packed_bit_fields_may_lie_across_their_type(bpf: userrb.BpfObject) -> None:
+    """Bit-fields of a packed struct are where clang put them, up to its last byte."""
+    packed = bpf.structs["packed"]
+    record = packed.pack(before=5, across=(1 << 30) - 2, last=-3)
+    value = 5 | ((1 << 30) - 2) << 3 | (128 - 3) << 33
+    assert record == value.to_bytes(5, "little")
+    fields = packed.at(bytearray(record))
+    assert (fields.before, fields.across, fields.last) == (5, (1 << 30) - 2, -3)
+    with pytest.raises(ValueError, match=r"packed\.last"):
+        packed.at(bytearray(4)).last = 1

@@ -64,15 +64,31 @@ class Reader:
             name = self.name(member.name_off)
             offset = lib.btf_member_bit_offset(kind, i)
             width = lib.btf_member_bitfield_size(kind, i)
+            if name and width:
+                end = base + kind.size
+                yield self.bit_field(name, member.type, base * 8 + offset, width, end)
+                continue
             if name:
-                yield self.field(name, member.type, base * 8 + offset, width)
+                yield self.field(name, member.type, base + offset // 8)
                 continue
             inner = lib.btf__type_by_id(self.btf, self.resolve(member.type))
             if lib.btf_kind(inner) in COMPOSITES:
                 yield from self.members(inner, base + offset // 8)
 
-    def field(self, name: str, number: int, bit_offset: int, width: int) -> Field:
-        """Returns a member; `width` is 0 unless it is a bit-field."""
+    def bit_field(self, name: str, number: int, bit_offset: int, width: int, end: int) -> Field:
+        """Returns a bit-field; `end` is where the struct ends, in bytes."""
+        number = self.resolve(number)
+        size = int(lib.btf__resolve_size(self.btf, number))
+        code = self.code(lib.btf__type_by_id(self.btf, number), size)
+        # The value that holds the bits begins at a multiple of its own size, unless it is packed.
+        start = bit_offset // (size * 8) * size
+        if start + size > end or bit_offset + width > (start + size) * 8:
+            start = bit_offset // 8
+            size = (bit_offset % 8 + width + 7) // 8
+        return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
+
+    def field(self, name: str, number: int, offset: int) -> Field:
+        """Returns a member that is no bit-field."""
         shape = []
         number = self.resolve(number)
         while lib.btf_kind(kind := lib.btf__type_by_id(self.btf, number)) == lib.BTF_KIND_ARRAY:
@@ -84,12 +100,8 @@ class Reader:
             for length in shape:
                 total *= length
             layout = self.struct(number)
-            return Field(name, bit_offset // 8, total, shape=tuple(shape), struct=layout)
+            return Field(name, offset, total, shape=tuple(shape), struct=layout)
         code = self.code(kind, size)
-        if width:
-            # The value that holds the bits begins at a multiple of its own size.
-            start = bit_offset // (size * 8) * size
-            return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
         if not code or (shape and self.name(kind.name_off) == "char"):
             # Text; or a number that Python has no code for, such as one of 16 bytes.
             size *= shape.pop() if shape else 1
@@ -97,7 +109,7 @@ class Reader:
         total = size
         for length in shape:
             total *= length
-        return Field(name, bit_offset // 8, total, code, tuple(shape))
+        return Field(name, offset, total, code, tuple(shape))
 
     def resolve(self, number: int) -> int:
         """Returns the type behind typedefs and qualifiers."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,8 +37,8 @@ class Field:
         shape: Lengths of an array, outermost first; empty for one value. A char array's last
             length is in its size instead.
         struct: The layout of the value, where that is a struct or union.
-        bits: Of a bit-field, its first bit (counted from the lowest of the value at `offset`) and
-            its width.
+        bits: Of a bit-field, its first bit (counted from the lowest of the `size` bytes at
+            `offset`) and its width.
     """
 
     name: str
@@ -231,17 +233,26 @@ def nest(values: tuple[Any, ...], shape: tuple[int, ...]) -> Any:  # noqa: ANN40
 def get_bits(raw: bytes, member: Field) -> int:
     """Reads a bit-field."""
     first, width = member.bits or (0, 0)
-    value = (struct.unpack(f"={member.code.upper()}", raw)[0] >> first) & ((1 << width) - 1)
+    value = (whole(raw, member) >> first) & ((1 << width) - 1)
+    if member.code == "?":
+        return bool(value)
     signed = member.code.islower() and value >> (width - 1)
-    return int(value - (1 << width) if signed else value)
+    return value - (1 << width) if signed else value
 
 
 def set_bits(raw: bytes, member: Field, value: int) -> bytes:
     """Writes a bit-field, and leaves its neighbours alone; struct.error where it does not fit."""
     first, width = member.bits or (0, 0)
+    value = operator.index(value)  # also of NumPy's integers, which are narrower
     least = -(1 << (width - 1)) if member.code.islower() else 0
     if not least <= value < least + (1 << width):
         raise struct.error(f"{value} does not fit {width} bits")
-    code = f"={member.code.upper()}"
-    rest = struct.unpack(code, raw)[0] & ~(((1 << width) - 1) << first)
-    return struct.pack(code, rest | ((value & ((1 << width) - 1)) << first))
+    rest = whole(raw, member) & ~(((1 << width) - 1) << first)
+    return (rest | ((value & ((1 << width) - 1)) << first)).to_bytes(len(raw), sys.byteorder)
+
+
+def whole(raw: bytes, member: Field) -> int:
+    """Returns the number that holds a bit-field: of any size, where the struct is packed."""
+    if len(raw) != member.size:
+        raise struct.error(f"{member.size} bytes are needed, and the buffer has {len(raw)}")
+    return int.from_bytes(raw, sys.byteorder)
