@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -130,3 +132,22 @@ def test_packed_bit_fields_may_lie_across_their_type(bpf: userrb.BpfObject) -> N
     assert (fields.before, fields.across, fields.last) == (5, (1 << 30) - 2, -3)
     with pytest.raises(ValueError, match=r"packed\.last"):
         packed.at(bytearray(4)).last = 1
+
+
+def test_members_without_a_size_are_empty(bpf: userrb.BpfObject) -> None:
+    """Flexible and zero-length arrays, and empty structs, are read, shown and put in a dtype."""
+    layout = bpf.structs["sizeless"]
+    fields = layout.at(bytearray(layout.pack(self=3)))
+    assert (fields.self, fields.text, fields.lines, fields.points) == (3, b"", (), ())
+    assert fields.table == ((), ())
+    assert [repr(part) for part in (fields.none, *fields.many)] == ["<nothing: >"] * 3
+    assert "self=3" in repr(fields)
+    assert layout.dtype.itemsize == layout.size
+
+
+def test_named_fields_are_copied_with_their_record(bpf: userrb.BpfObject) -> None:
+    """A copy of named fields reads the same record; a deep copy has its own."""
+    fields = bpf.structs["event"].at(bytearray(40))
+    shallow, deep = copy.copy(fields), copy.deepcopy(fields)
+    fields.pid = 7
+    assert (shallow.pid, deep.pid) == (7, 0)

@@ -97,7 +97,7 @@ class Struct:
         """
         return Fields(self, buffer, offset)
 
-    def pack(self, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
+    def pack(self, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
         """Returns a record with these fields, and zeros elsewhere.
 
         Raises:
@@ -126,7 +126,8 @@ class Struct:
                 raise ValueError(f"NumPy has no bit-fields, and {self.name}.{member.name} is one")
             value: Any = member.struct.dtype if member.struct else "=" + member.code
             if member.code == "s":
-                value = f"S{member.item_size}"
+                # In an array of none, the size is not known, and must not be 0.
+                value = f"S{max(member.item_size, len(member.shape[:1]))}"
             formats.append((value, member.shape) if member.shape else value)
         layout: Any = {
             "names": list(self.fields),
@@ -165,8 +166,8 @@ class Fields:
         member, where = self._field(name)
         if member.struct:
             parts = [
-                Fields(member.struct, self._buffer, at)
-                for at in range(where.start, where.stop or 1, member.item_size or 1)
+                Fields(member.struct, self._buffer, where.start + i * member.item_size)
+                for i in range(prod(member.shape))
             ]
             return parts[0] if not member.shape else nest(tuple(parts), member.shape)
         raw = bytes(self._buffer[where])
@@ -174,7 +175,8 @@ class Fields:
             return get_bits(raw, member)
         if member.code == "s":
             size = member.item_size
-            return nest(tuple(raw[i : i + size] for i in range(0, len(raw), size)), member.shape)
+            texts = (raw[i * size : (i + 1) * size] for i in range(prod(member.shape)))
+            return nest(tuple(texts), member.shape)
         return nest(struct.unpack(f"={prod(member.shape)}{member.code}", raw), member.shape)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - a field may be anything
@@ -189,6 +191,9 @@ class Fields:
         except struct.error as error:
             raise ValueError(f"{self._struct.name}.{name}: {error}") from None
         self._buffer[where] = raw
+
+    def __reduce__(self) -> tuple[type[Fields], tuple[Struct, Bytes, int]]:
+        return Fields, (self._struct, self._buffer, self._offset)
 
     def __dir__(self) -> Iterator[str]:
         return iter(self._struct.fields)
@@ -227,7 +232,7 @@ def nest(values: tuple[Any, ...], shape: tuple[int, ...]) -> Any:  # noqa: ANN40
     if len(shape) == 1:
         return values
     step = prod(shape[1:])
-    return tuple(nest(values[i : i + step], shape[1:]) for i in range(0, len(values), step))
+    return tuple(nest(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0]))
 
 
 def get_bits(raw: bytes, member: Field) -> int:

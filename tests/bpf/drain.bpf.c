@@ -190,9 +190,22 @@ struct __attribute__((packed)) packed {
 	__s32 last : 7;
 };
 
+/* Members without a size. */
+struct nothing {};
+
+struct sizeless {
+	__u32 self;
+	struct nothing none, many[2];
+	char lines[0][16];
+	__u32 table[2][0];
+	struct point points[0];
+	char text[];
+};
+
 /* Types of local variables are not in the BTF; types of global ones are. */
 const struct event *event_layout __attribute__((unused));
 const struct everything *everything_layout __attribute__((unused));
+const struct sizeless *sizeless_layout __attribute__((unused));
 const struct flags *flags_layout __attribute__((unused));
 const struct packed *packed_layout __attribute__((unused));
 
