@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import struct
 
 import numpy as np
 import pytest
 
 import userrb
+from userrb._libbpf import lib
+from userrb.btf import read_structs
 
 
 def test_the_program_reads_what_named_fields_wrote(
@@ -151,3 +154,29 @@ def test_named_fields_are_copied_with_their_record(bpf: userrb.BpfObject) -> Non
     shallow, deep = copy.copy(fields), copy.deepcopy(fields)
     fields.pid = 7
     assert (shallow.pid, deep.pid) == (7, 0)
+
+
+@pytest.mark.parametrize(
+    ("member", "third"),
+    [
+        pytest.param((99, 1), (), id="no such type"),
+        pytest.param((1, 1 << 20), (), id="no such name"),
+        pytest.param((2, 1), (), id="a struct in itself"),
+        pytest.param((3, 1), (1, 8 << 24, 3), id="a typedef of itself"),
+        pytest.param((3, 1), (0, 3 << 24, 0, 3, 1, 1), id="an array of itself"),
+    ],
+)
+def test_a_struct_with_broken_types_is_left_out(
+    member: tuple[int, int], third: tuple[int, ...]
+) -> None:
+    """BTF that the kernel has not looked at is neither followed out of bounds nor for ever."""
+    number = (1, 1 << 24, 4, 32)
+    broken = (1, 4 << 24 | 1, 4, member[1], member[0], 0)
+    types = b"".join(struct.pack("=I", word) for word in (*number, *broken, *third))
+    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), 8)
+    raw = header + types + b"\0broken\0"
+    btf = lib.btf__new(raw, len(raw))
+    try:
+        assert "broken" not in read_structs(btf)
+    finally:
+        lib.btf__free(btf)
