@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proof.blocks import Block
@@ -40,6 +41,14 @@ class Command:
         """Whether it runs on the chosen kernel: it does if it begins with `sudo`."""
         words = self.text.split(maxsplit=1)
         return bool(words) and words[0] == "sudo"
+
+    def comparable(self, printed: Sequence[str]) -> list[str]:
+        """Return the printed lines that a page can show: no block keeps empty lines at its end."""
+        lines = list(printed)
+        if self.first + len(self.shown) == len(self.block.lines):
+            while lines and not lines[-1]:
+                lines.pop()
+        return lines
 
     def shown_at(self, index: int) -> Origin | None:
         """Return where a line of the shown output is written; past its end, the last of them.

@@ -72,7 +72,7 @@ def _session_failures(example: Example, session: Session, run: Repeated) -> Iter
     commands = session.commands
     for number, (command, outcome) in enumerate(zip(commands, run.outcomes, strict=False)):
         asked = number + 1 < len(commands) and commands[number + 1].text.strip() == _STATUS
-        printed = decode(outcome.output)
+        printed = command.comparable(decode(outcome.output))
         if outcome.status is None:
             what = f"this command {run.ended}"
             body = _quote(printed)

@@ -220,6 +220,14 @@ def test_missing_final_newline_passes(scratch: Scratch) -> None:
     assert not scratch.prove(console("$ printf a", "a")).failures
 
 
+def test_empty_lines_at_the_end_of_a_block_pass(scratch: Scratch) -> None:
+    """Empty lines that a block's last command ends with pass unshown; those of another do not."""
+    assert not scratch.prove(console(r"$ printf 'a\n\n\n'", "a", "")).failures
+    assert not scratch.prove(console("$ echo")).failures
+    failure = scratch.failure(console(r"$ printf 'a\n\n'", "a", "$ true"))
+    assert failure.startswith("docs/index.md:7: ")
+
+
 def test_unicode_passes(scratch: Scratch) -> None:
     """Commands, output and files may be in any script."""
     page = console("$ cat ü.txt; echo 日本 🐝", "größer <&>", "日本 🐝")
