@@ -11,6 +11,7 @@ from proof_support import Scratch, console
 from proof.alternatives import Role
 from proof.blocks import Block
 from proof.errors import ProofError
+from proof.page import Site
 
 
 @pytest.fixture
@@ -385,6 +386,22 @@ def test_every_block_has_a_role(scratch: Scratch) -> None:
         Role.ILLUSTRATION,
         Role.UNACCOUNTED,
     ]
+
+
+def test_every_page_of_the_site_is_listed(scratch: Scratch, tmp_path: Path) -> None:
+    """Pages are those that MkDocs builds, whatever their suffix, behind links, from any path."""
+    scratch.write("docs/index.md", "# T\n")
+    scratch.write("docs/other.markdown", "# T\n")
+    scratch.write("elsewhere/c.md", "# T\n")
+    (scratch.root / "docs/link").symlink_to("../elsewhere")
+    link = tmp_path / "site"
+    link.symlink_to(scratch.root)
+    for root in (scratch.root, link):
+        assert Site(root / "mkdocs.yml").paths() == [
+            "docs/index.md",
+            "docs/link/c.md",
+            "docs/other.markdown",
+        ]
 
 
 def test_readme_is_a_page(scratch: Scratch) -> None:
