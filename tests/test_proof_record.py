@@ -255,6 +255,18 @@ def test_records_of_examples_that_are_gone_are_removed(scratch: Scratch) -> None
     assert (scratch.root / RECORD).exists()
 
 
+def test_recording_nothing_fails(scratch: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recording where no example is fails, and removes no record."""
+    scratch.write("docs/index.md", PAGE)
+    scratch.write("docs/other.md", "# T\n")
+    record()
+    assert main(["record", "docs/other.md"]) == 1
+    assert "no example is on docs/other.md" in capsys.readouterr().err
+    (scratch.root / "docs/index.md").unlink()
+    assert main(["record"]) == 1
+    assert (scratch.root / RECORD).exists()
+
+
 def test_one_page_can_be_recorded(scratch: Scratch) -> None:
     """Recording one page leaves the records of the others alone."""
     scratch.write("docs/index.md", PAGE)
