@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proof.blocks import Block
+from proof.compare import ANY_TEXT, says_nothing
 from proof.errors import ProofError
 from proof.positions import Origin
 
 PROMPT = "$ "
 CONTINUATION = "> "
+STATUS = "echo $?"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Command:
     def origin(self) -> Origin | None:
         """Where the command is written."""
         return self.block.origin(self.index)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for the status of the command before it."""
+        return self.text.strip() == STATUS
 
     @property
     def needs_kernel(self) -> bool:
@@ -97,9 +104,21 @@ def read_console(block: Block) -> list[Command]:
         first = number
         while number < len(lines) and not lines[number].startswith(PROMPT):
             number += 1
-        shown = lines[first:number]
-        commands.append(Command("\n".join(typed), shown, block, index, first))
+        command = Command("\n".join(typed), lines[first:number], block, index, first)
+        _check_output(command)
+        commands.append(command)
     return commands
+
+
+def _check_output(command: Command) -> None:
+    # A lone `[..]` may stand for what no reader compares, a date or a release.
+    lone = len(command.shown) == 1 and ANY_TEXT in command.shown[0]
+    if says_nothing(command.shown) and not (lone and not command.needs_kernel and not command.asks):
+        raise ProofError(
+            "this output is nothing but wildcards, which whatever the command prints would match;"
+            " show what does not vary, or let the command print nothing (`>/dev/null`)",
+            command.block.origin(command.first),
+        )
 
 
 def _continues(line: str) -> bool:

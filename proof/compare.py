@@ -66,6 +66,12 @@ def matches(shown: Sequence[str], actual: Sequence[str]) -> bool:
     return all(step.mark == " " for step in align(shown, actual))
 
 
+def says_nothing(shown: Sequence[str]) -> bool:
+    """Say whether shown output is all wildcards, so that hardly any output could differ from it."""
+    left = ["" if line.strip() == ANY_LINES else line.replace(ANY_TEXT, "") for line in shown]
+    return left != list(shown) and not any(line.strip() for line in left)
+
+
 @lru_cache(maxsize=4096)
 def _pattern(line: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, line.split(ANY_TEXT))), re.DOTALL)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proof.alternatives import DIFFERS, Session
-from proof.commands import Command
+from proof.commands import STATUS, Command
 from proof.compare import align, decode, matches, unified, visible
 from proof.examples import Example
 from proof.kernel import Kernel
@@ -20,7 +20,6 @@ _REFERENCE = re.compile(
     File\ "(?P<python>[^"]+)",\ line\ (?P<python_line>\d+)  # a Python traceback
     """
 )
-_STATUS = "echo $?"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT) -> Proof:
 def _session_failures(example: Example, session: Session, run: Repeated) -> Iterator[str]:
     commands = session.commands
     for number, (command, outcome) in enumerate(zip(commands, run.outcomes, strict=False)):
-        asked = number + 1 < len(commands) and commands[number + 1].text.strip() == _STATUS
+        asked = number + 1 < len(commands) and commands[number + 1].asks
         printed = command.comparable(decode(outcome.output))
         if outcome.status is None:
             what = f"this command {run.ended}"
@@ -81,7 +80,7 @@ def _session_failures(example: Example, session: Session, run: Repeated) -> Iter
         if outcome.status and not asked:
             what = (
                 f"this command failed with status {outcome.status}; if it is meant to, let"
-                f" `$ {_STATUS}` follow it"
+                f" `$ {STATUS}` follow it"
             )
             body = _quote(printed)
             yield _failure(example, session, command, what, body=body, printed=printed)

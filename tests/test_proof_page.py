@@ -169,6 +169,10 @@ def test_missing_include_fails(scratch: Scratch) -> None:
         ('# T\n\n```c title="a.c"\nint a;\n```\n', r":3: the file 'a\.c' belongs to no example"),
         ("# T\n\n```console\nno prompt\n```\n", r":3: this console block holds no command"),
         ("# T\n\n```console\n# reboot\n```\n", r":3: the prompt `# ` takes the reader to be root"),
+        (console("$ seq 9", "..."), r":7: this output is nothing but wildcards"),
+        (console("$ seq 2", "[..]", " [..][..]", "..."), r":7: this output is nothing but wild"),
+        (console("$ sudo uname -r", "[..]"), r":7: this output is nothing but wildcards"),
+        (console("$ false", "$ echo $?", "[..]"), r":8: this output is nothing but wildcards"),
         ("# T\n\n```console\nout\n$ true\n```\n", r":4: output without a command before it"),
         (console("$ true") + '```c title="/etc/x"\na\n```\n', r":8: the title '/etc/x' is no name"),
         (console("$ true") + '```c title="../x"\na\n```\n', r":8: the title '\.\./x' is no name"),
@@ -372,6 +376,16 @@ def test_continuation_lines(scratch: Scratch) -> None:
     assert first.shown == ("a", "", "> b")
     assert (second.text, second.shown) == ("true", ())
     assert str(second.origin) == "docs/index.md:14"
+
+
+def test_a_lone_wildcard_may_be_output(scratch: Scratch) -> None:
+    """A line that varies as a whole, such as a date, may be shown as `[..]`."""
+    assert not scratch.problems(console("$ uname -r", "[..]"))
+
+
+def test_empty_lines_may_be_output(scratch: Scratch) -> None:
+    """Output of nothing but empty lines is no wildcard."""
+    assert not scratch.problems(console("$ printf '\\n\\n'", "", "", "$ true"))
 
 
 def test_every_block_has_a_role(scratch: Scratch) -> None:

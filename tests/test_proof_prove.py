@@ -274,7 +274,7 @@ def test_alternatives_may_differ_where_the_page_says_so(scratch: Scratch) -> Non
     """The class `differs` on the blocks, or a wildcard on both sides, lets them differ."""
     page = ALTERNATIVES.format(1, 1, 2, 2)
     assert not scratch.prove(page.replace("```console", "```console {.differs}")).failures
-    assert not scratch.prove(ALTERNATIVES.format(1, "[..]", 2, "[..]")).failures
+    assert not scratch.prove(ALTERNATIVES.format("a 1", "a [..]", "a 2", "a [..]")).failures
 
 
 def test_alternatives_with_unequal_commands_fail(scratch: Scratch) -> None:
