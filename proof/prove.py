@@ -64,6 +64,7 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT) -> Proof:
         failures += _session_failures(example, session, run)
     if not failures:
         failures += _unlike(example, runs)
+        failures += _unopened(example, runs)
     return Proof(example, tuple(runs), tuple(failures))
 
 
@@ -131,6 +132,19 @@ def _references(session: Session, printed: Sequence[str]) -> Iterator[str]:
                 said.add((name, line))
                 if 0 < line <= len(block.lines):
                     yield f"{name}:{line} is {block.origin(line - 1)}"
+
+
+def _unopened(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
+    """Name the files that no alternative's commands opened: nothing shows that they are right."""
+    blocks = {b.number: b for session in example.sessions for b in session.files.values()}
+    for session, run in zip(example.sessions, runs, strict=True):
+        for name in run.opened:
+            blocks.pop(session.files[name].number, None)
+    for block in blocks.values():
+        yield (
+            f"{block.start}: no command of the example opens the file {block.title!r}; use it, or"
+            f" mark the block {{ .illustration }}\n  in {example.name}"
+        )
 
 
 def _unlike(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:

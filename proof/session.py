@@ -25,6 +25,7 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.kernel import Kernel
+from proof.opened import Watch
 
 LIMIT = 60.0
 """Seconds that a session may take unless told otherwise."""
@@ -80,11 +81,13 @@ class Repeated:
         outcomes: One for each command that was started.
         ended: Why the session stopped early, in words; "" if every command ran.
         directory: The directory that it ran in, which is gone.
+        opened: Names of the files that a command opened.
     """
 
     outcomes: tuple[Outcome, ...]
     ended: str
     directory: str
+    opened: frozenset[str]
 
 
 def repeat(
@@ -112,8 +115,11 @@ def repeat(
         token = secrets.token_hex(8)
         arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token]
         last = f"\x1e{token} {len(commands) - 1:04} ".encode()
-        output, reason = _drive(arguments, home, environment(tools, token), limit, last)
-        return _outcomes(output, token, len(commands), reason, str(home))
+        with Watch({name: home / name for name in files}) as watch:
+            output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+            opened = watch.opened()
+        outcomes, ended = _outcomes(output, token, len(commands), reason)
+        return Repeated(outcomes, ended, str(home), opened)
 
 
 def environment(tools: Path, token: str) -> dict[str, str]:
@@ -212,7 +218,9 @@ def _marked(token: str) -> Iterator[int]:
                 yield int(path.name)
 
 
-def _outcomes(output: bytes, token: str, count: int, reason: str, directory: str) -> Repeated:
+def _outcomes(
+    output: bytes, token: str, count: int, reason: str
+) -> tuple[tuple[Outcome, ...], str]:
     # A shell that is typed into does not count lines when it complains.
     output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
     pieces = re.split(rb"\x1e%s \d+ (\d+)\n" % token.encode(), output)
@@ -226,4 +234,4 @@ def _outcomes(output: bytes, token: str, count: int, reason: str, directory: str
         reason = reason or "ended the shell, in which the reader has yet to type"
     elif pieces[-1] and done:
         done[-1] = Outcome(done[-1].output + pieces[-1], done[-1].status)
-    return Repeated(tuple(done), reason, directory)
+    return tuple(done), reason

@@ -157,7 +157,8 @@ def test_verifier_rejection_can_be_shown(scratch: Scratch) -> None:
     """A program that the verifier refuses may be the example: its log line is shown, matched."""
     refused = BPF.replace("return 42", "return *(volatile int *)8")
     scratch.write("examples/answer/answer.bpf.c", refused)
-    page = PAGE.partition("$ sudo ./load")[0] + (
+    shown = PAGE.replace('python title="load.py"', "python {.illustration}")
+    page = shown.partition("$ sudo ./load")[0] + (
         "$ sudo ./load\n...\n[..]invalid mem access 'scalar'\n...\n$ echo $?\n1\n```\n"
     )
     assert scratch.prove(page).failures == ()
@@ -283,6 +284,19 @@ def test_alternatives_with_unequal_commands_fail(scratch: Scratch) -> None:
         ALTERNATIVES.replace("    $ sudo echo {}\n    {}\n", "    $ true\n", 1).format(1, 1)
     )
     assert "run 0 and 1 commands with sudo" in failure
+
+
+def test_a_file_that_no_command_opens_fails(scratch: Scratch) -> None:
+    """A file must be used by an alternative at least; a name in a command is no use."""
+    page = ALTERNATIVES.replace("sudo echo {}\n    {}", "{}") + (
+        '\n```c title="src/a.c"\nint a;\n```\n'
+    )
+    assert not scratch.prove(page.format("true", "cat src/a.c >/dev/null")).failures
+    assert not scratch.prove(page.format("mv src s; cc -c s/a.c", "true")).failures
+    failure = scratch.failure(page.format("ls src/a.c >/dev/null", "true"))
+    assert failure.startswith(
+        "docs/index.md:17: no command of the example opens the file 'src/a.c'"
+    )
 
 
 def test_each_alternative_has_a_directory_of_its_own(scratch: Scratch) -> None:
