@@ -16,13 +16,13 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import tty
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.directory import private_directory
 from proof.errors import ProofError
 from proof.kernel import Kernel
 from proof.opened import Watch
@@ -101,8 +101,8 @@ def repeat(
         kernel: Where those that begin with `sudo` run.
         limit: Seconds after which everything still running is killed.
     """
-    with tempfile.TemporaryDirectory(prefix="proof-") as private:
-        home, tools, typed = (Path(private) / name for name in ("example", "bin", "commands"))
+    with private_directory() as private:
+        home, tools, typed = (private / name for name in ("example", "bin", "commands"))
         for directory in (home, tools, typed):
             directory.mkdir()
         for name, text in files.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,6 +81,29 @@ def test_the_directory_is_empty_and_goes_away() -> None:
     result = run("ls -A", "touch left", one_txt="1\n")
     assert result.outcomes[0].output == b"one.txt\n"
     assert not Path(result.directory).exists()
+
+
+def test_what_is_mounted_there_is_kept(tmp_path: Path) -> None:
+    """What a session mounts in its directory is unmounted, not removed with the directory."""
+    kept = tmp_path / "kept"
+    kept.write_text("1\n")
+    result = run("mkdir 'a b' c", f"sudo mount --bind {tmp_path} 'a b'", "sudo mount -t tmpfs c c")
+    assert [o.status for o in result.outcomes] == [0, 0, 0]
+    assert kept.read_text() == "1\n"
+    assert not Path(result.directory).exists()
+    assert result.directory not in Path("/proc/mounts").read_text()
+
+
+def test_what_cannot_be_removed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A session that leaves what cannot be removed ends in an error with advice, no traceback."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", "i")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(ProofError, match=r"left what cannot be removed .*not permitted: 'i'"):
+        run("touch i")
 
 
 def test_files_may_lie_in_directories() -> None:
