@@ -46,16 +46,21 @@ _MARK = "PROOF_SESSION"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 # After each command a mark goes to descriptor 9, which the commands do not get.
+# A shell that is typed into expands aliases, has no arguments, and stays after the last command.
 _DRIVER = r"""
 exec 9>&1
+shopt -s expand_aliases
+__proof_typed=$1 __proof_token=$2 __proof_end=$3
+set --
 __proof_status() { return "$1"; }
 __proof_last=0
-for __proof_file in "$1"/*; do
+for __proof_file in "$__proof_typed"/*; do
     __proof_text=$(<"$__proof_file")
     __proof_status "$__proof_last"
     eval "$__proof_text" </dev/null 9>&-
     __proof_last=$?
-    builtin printf '\036%s %s %d\n' "$2" "${__proof_file##*/}" "$__proof_last" >&9
+    [ "${__proof_file##*/}" != "$__proof_end" ] || trap - EXIT
+    builtin printf '\036%s %s %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" >&9
 done
 """
 
@@ -112,9 +117,9 @@ def repeat(
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         kernel.install_sudo(tools)
-        token = secrets.token_hex(8)
-        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token]
-        last = f"\x1e{token} {len(commands) - 1:04} ".encode()
+        token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
+        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
+        last = f"\x1e{token} {end} ".encode()
         with Watch({name: home / name for name in files}) as watch:
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
             opened = watch.opened()

@@ -56,6 +56,18 @@ def test_the_shell_lasts() -> None:
     ) == ["", "", "", "1\n", "f1\nd\n", "", "1\n"]
 
 
+def test_the_shell_is_one_that_is_typed_into() -> None:
+    """Aliases work, arguments are the reader's own, and nothing happens at the shell's end."""
+    assert outputs(
+        "echo $#",
+        "alias greet='echo hello'",
+        "greet",
+        "set -- a b; echo $#",
+        "echo $1",
+        "trap 'echo end' EXIT",
+    ) == ["0\n", "", "hello\n", "2\n", "a\n", ""]
+
+
 def test_commands_of_several_lines() -> None:
     """Here-documents and functions over several lines are one command."""
     assert outputs("cat <<'X'\n$a\n\nX", "for i in 1 2; do\n  echo $i\ndone") == [
