@@ -150,6 +150,7 @@ def _drive(
     arguments: Sequence[str], home: Path, env: Mapping[str, str], limit: float, last: bytes
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
+    terminal = os.ttyname(slave)
     tty.setraw(slave)  # no echo, and a newline stays a newline
     try:
         with subprocess.Popen(
@@ -166,7 +167,7 @@ def _drive(
             try:
                 return _read(master, shell, limit, last)
             finally:
-                _kill(shell, env[_MARK])
+                _kill(shell, env[_MARK], home, terminal)
     finally:
         os.close(master)
 
@@ -200,13 +201,13 @@ def _read(
     return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
 
 
-def _kill(shell: subprocess.Popen[bytes], token: str) -> None:
-    """Kill the shell's process group, and what left it (with setsid, say) by its environment."""
+def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: str) -> None:
+    """Kill the shell's process group, and what left it (with setsid, say) by what it kept."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(shell.pid, signal.SIGKILL)
     shell.wait()
     deadline = time.monotonic() + _KILL_LIMIT
-    while left := list(_marked(token)):
+    while left := [*_marked(token), *_at(home, terminal)]:
         if time.monotonic() > deadline:
             raise ProofError(f"the processes {left} of a session cannot be killed; look at them")
         for pid in left:
@@ -221,6 +222,17 @@ def _marked(token: str) -> Iterator[int]:
         with contextlib.suppress(OSError):  # gone meanwhile, or another user's
             if wanted in (path / "environ").read_bytes().split(b"\0"):
                 yield int(path.name)
+
+
+def _at(home: Path, terminal: str) -> Iterator[int]:
+    """Yield the processes that work in the session's directory or write to its terminal."""
+    for path in Path("/proc").glob("[0-9]*"):
+        for link in ("cwd", "fd/1", "fd/2"):
+            with contextlib.suppress(OSError):
+                place = (path / link).readlink()
+                if str(place) == terminal or place.is_relative_to(home):
+                    yield int(path.name)
+                    break
 
 
 def _outcomes(

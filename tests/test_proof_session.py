@@ -171,6 +171,8 @@ def test_what_stays_in_the_background_is_killed() -> None:
         f"setsid sleep {NAP} &",
         f"trap '' TERM HUP; (trap '' TERM; sleep {NAP}) &",
         f"sudo setsid sleep {NAP} & sleep 0.3",
+        f"env -i setsid sleep {NAP} >/dev/null 2>&1 &",
+        f"(cd /; env -i setsid sleep {NAP} 2>/dev/null) & sleep 0.3",
     )
     assert not result.ended
     assert not alive(NAP)
