@@ -22,6 +22,10 @@ _REFERENCE = re.compile(
 )
 
 
+_ENDS = 60
+"""Lines that a message quotes from each end of an output or a diff."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """What came of an example: an outcome for each session, and what is wrong, in words.
@@ -109,11 +113,19 @@ def _failure(
     first, *more = command.text.split("\n")
     lines = [f"{where or command.origin}: {what}", f"  in {example.name}{label}", f"  $ {first}"]
     lines += [f"  > {line}" for line in more]
-    lines += [f"  {line}" for line in body]
+    lines += [f"  {line}" for line in _shortened(body)]
     references = list(_references(session, printed))
     if references:
         lines += ["  where", *(f"    {line}" for line in references)]
     return "\n".join(lines)
+
+
+def _shortened(body: Sequence[str]) -> list[str]:
+    """Leave out the middle of what nobody would read."""
+    left_out = len(body) - 2 * _ENDS
+    if left_out <= 0:
+        return list(body)
+    return [*body[:_ENDS], f"({left_out} lines more)", *body[-_ENDS:]]
 
 
 def _quote(printed: Sequence[str]) -> list[str]:

@@ -216,6 +216,15 @@ def test_unseen_differences_are_shown(scratch: Scratch, printed: str, shown: str
     assert shown in scratch.failure(console(f"$ printf '{printed}'", "a")).split("\n  ")
 
 
+def test_a_message_about_long_output_is_short(scratch: Scratch) -> None:
+    """Of a long difference, or a long output, the message holds both ends."""
+    for command, page in (("seq 9999", "a"), ("seq 9999; false", "")):
+        lines = scratch.failure(console(f"$ {command}", page)).split("\n")
+        assert len(lines) < 140
+        assert any(line.endswith(" lines more)") for line in lines)
+        assert lines[-1][-4:] == "9999"
+
+
 def test_missing_final_newline_passes(scratch: Scratch) -> None:
     """Output without a final newline is shown as a line, as there is no other way."""
     assert not scratch.prove(console("$ printf a", "a")).failures
