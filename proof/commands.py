@@ -105,9 +105,20 @@ def read_console(block: Block) -> list[Command]:
         while number < len(lines) and not lines[number].startswith(PROMPT):
             number += 1
         command = Command("\n".join(typed), lines[first:number], block, index, first)
+        _check_end(command)
         _check_output(command)
         commands.append(command)
     return commands
+
+
+def _check_end(command: Command) -> None:
+    last = command.text.rsplit("\n", 1)[-1]
+    if (len(last) - len(last.rstrip("\\"))) % 2:
+        raise ProofError(
+            "this line ends with a backslash, but the next one does not go on with the command;"
+            f" begin it with `{CONTINUATION}`",
+            command.block.origin(command.first - 1),
+        )
 
 
 def _check_output(command: Command) -> None:

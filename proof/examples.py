@@ -154,6 +154,12 @@ def _judge(block: Block) -> Iterator[ProofError]:
             " write `text`",
             block.start,
         )
+    if not block.text.strip():
+        yield ProofError(
+            "this block is empty; write something into it, or correct the lines of the file that it"
+            " includes",
+            block.start,
+        )
     if role(block) is Role.UNACCOUNTED:
         yield ProofError(
             f"nothing accounts for this {block.language} block; make it a file of an example with"

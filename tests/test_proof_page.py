@@ -131,6 +131,14 @@ def test_included_lines_are_placed_in_the_included_file(scratch: Scratch) -> Non
     assert indented == [("examples/a.c:1", "int a;"), ("examples/a.c:5", "int c;")]
 
 
+def test_byte_order_mark_of_an_included_file_is_no_text(scratch: Scratch) -> None:
+    """A file that begins with a byte order mark is the same without it, as on the page."""
+    scratch.write("examples/a.c", "\ufeffint a;\n")
+    account = scratch.page('# T\n\n```c {.illustration}\n--8<-- "examples/a.c"\n```\n')
+    assert not account.problems
+    assert placed(account.page.blocks[0]) == [("examples/a.c:1", "int a;")]
+
+
 def test_tabs_in_files_survive(scratch: Scratch) -> None:
     """A file keeps its tabs, which a Makefile cannot do without."""
     scratch.write("examples/Makefile", "all:\n\techo made\n")
@@ -159,7 +167,8 @@ def test_missing_include_fails(scratch: Scratch) -> None:
     ("text", "message"),
     [
         ("# T\n\n    int indented;\n", r"docs/index\.md:3: this block is not fenced"),
-        ("# T\n\n<pre>\nraw\n</pre>\n", r"docs/index\.md:\d: this block is not fenced"),
+        ("# T\n\n<pre>\nraw\n</pre>\n", r"docs/index\.md:4: this block is not fenced"),
+        ("# T\n\n<pre><code>a &lt;\n</code></pre>\n", r"docs/index\.md:3: this block is not fenc"),
         ("# T\n\n```c\nint a;\n```\n", r"docs/index\.md:3: nothing accounts for this c block"),
         ("# T\n\n```\nint a;\n```\n", r"docs/index\.md:3: nothing accounts for this text block"),
         ("# T\n\n```c title=a.c\nint a;\n```\n", r"docs/index\.md:3: this looks like a fence"),
@@ -172,6 +181,9 @@ def test_missing_include_fails(scratch: Scratch) -> None:
         ("# Example\n\n```c {.illustration}\nint a;\n```\n", r":3: the example .* has no commands"),
         ("# Example\n\n```console {.illustration}\n$ a\n```\n", r":3: commands of an example are"),
         (console("$ a") + "```console {.illustration}\n$ a\n```\n", r":8: commands of an example"),
+        (console("$ echo a \\", "> b \\", "  c"), r":7: this line ends with a backslash"),
+        (console("$ true", "$ echo \\"), r":7: this line ends with a backslash"),
+        (console("$ true") + '```c title="a.c"\n```\n', r":8: this block is empty"),
         (console("$ seq 9", "..."), r":7: this output is nothing but wildcards"),
         (console("$ seq 2", "[..]", " [..][..]", "..."), r":7: this output is nothing but wild"),
         (console("$ sudo uname -r", "[..]"), r":7: this output is nothing but wildcards"),
