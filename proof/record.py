@@ -123,11 +123,28 @@ def read(path: Path) -> Record:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         runs = tuple(Run(**run) for run in data.pop("runs"))
-        return Record(runs=runs, **data)
+        record = Record(runs=runs, **data)
+        _check(record)
+        return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProofError(
             f"{path}: is no record ({error}); delete it and run `{COMMAND}`"
         ) from error
+
+
+def _check(record: Record) -> None:
+    """Raise TypeError or ValueError where a field holds what `write` never writes."""
+    texts = [record.page, record.example, record.hash]
+    for run in record.runs:
+        texts += [value for name, value in vars(run).items() if name != "outputs"]
+        for label, outputs in run.outputs.items():
+            if not isinstance(outputs, list):
+                raise TypeError(f"the outputs of {label!r} are no list")
+            texts += outputs
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise TypeError(f"{wrong[0]!r} stands in the place of a text")
+    if len({run.key for run in record.runs}) < len(record.runs):
+        raise ValueError("two runs have the same kernel series, architecture and libbpf")
 
 
 def read_all(records: Path) -> Iterator[Record]:

@@ -380,6 +380,19 @@ def test_a_broken_record_is_named(scratch: Scratch) -> None:
 
 
 @pytest.mark.parametrize(
+    "fault", [{"kernel": 6}, {"date": None}, {"outputs": None}, {"outputs": {"": 1}}, {}]
+)
+def test_a_record_of_something_else_is_named(scratch: Scratch, fault: dict[str, Any]) -> None:
+    """A record with a number for a text, no outputs, or the same run twice is no record."""
+    scratch.write("docs/index.md", PAGE)
+    record()
+    data = load(scratch)
+    data["runs"].append({**data["runs"][0], **fault})
+    (scratch.root / RECORD).write_text(json.dumps(data))
+    assert f"{RECORD}: is no record" in refusal(scratch)
+
+
+@pytest.mark.parametrize(
     "outputs", [{"": ["two\n"]}, {"": []}, {"": ["one\n"] * 2}, {}, {"C": ["one\n"]}]
 )
 def test_an_edited_record_fails_the_build(scratch: Scratch, outputs: dict[str, list[str]]) -> None:
