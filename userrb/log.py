@@ -19,7 +19,13 @@ LEVELS = {"0": logging.WARNING, "1": logging.INFO}
 
 MARK = re.compile(r"^[01](?=libbpf: )", re.MULTILINE)
 
-lib.userrb_log_start()
+
+def listen() -> None:
+    """Has libbpf print to this module: another user of libbpf may have taken that over."""
+    lib.userrb_log_start()
+
+
+listen()
 
 
 def take() -> str:

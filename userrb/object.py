@@ -77,6 +77,7 @@ class BpfObject(Unique):
         return self._handle is None
 
     def _load(self) -> CData:
+        log.listen()
         log.take()
         handle = lib.bpf_object__open_file(os.fsencode(self.path), ffi.NULL)
         number = ffi.errno
