@@ -267,3 +267,14 @@ def test_a_test_run_returns_the_context_after_the_run(compile_bpf: Compile, give
     with userrb.BpfObject(compile_bpf("optional")) as bpf:
         run = bpf.programs["mark"].test_run(data=bytes(64), ctx=context)
     assert struct.unpack_from("=3I", run.ctx)[2] == 42
+
+
+def test_a_path_with_a_null_byte_is_a_value_error(bpf: userrb.BpfObject) -> None:
+    """A path does not end at a null byte, as it would in C."""
+    for call in (
+        lambda: userrb.BpfObject(f"{bpf.path}\0.o"),
+        lambda: bpf.maps["samples"].pin("/nowhere\0"),
+        lambda: userrb.UserRingBuffer("/nowhere\0"),
+    ):
+        with pytest.raises(ValueError, match="null byte"):
+            call()
