@@ -69,10 +69,15 @@ def failure(number: int, doing: str, kind: type[BpfError] = BpfError) -> BpfErro
     elif number == errno.ENOENT and kind is BpfError:
         kind = ObjectNotFound
     error = kind(number, words)
+    add(error, log)
+    return error
+
+
+def add(error: BpfError, log: str) -> None:
+    """Puts libbpf's log in an exception."""
     error.log = log
     if log:
         error.add_note(log)
-    return error
 
 
 def privilege_hint() -> str:
