@@ -56,13 +56,14 @@ def _record(options: argparse.Namespace) -> int:
     paths = [_from_root(site, page) for page in options.pages] or site.paths()
     kernel = Host()
     written: set[Path] = set()
-    failed = False
+    failed = found = False
     for path in paths:
         account = read_page(site.page(path))
         for problem in account.problems:
             print(problem, file=sys.stderr)
         failed |= bool(account.problems)
         for example in account.examples:
+            found = True
             proof = prove(example, kernel, options.limit)
             if proof.failures and options.update_output:
                 for place in update_output(proof, site.root):
@@ -78,6 +79,8 @@ def _record(options: argparse.Namespace) -> int:
                 continue
             written.add(write(proof, kernel, records, docs))
             print(f"{example.name}: recorded on Linux {kernel.facts()['kernel']}")
+    if not found and not failed:
+        raise ProofError(f"no example is on {', '.join(paths) or 'the site, which has no page'}")
     if not options.pages and not failed:
         for orphan in remove_orphans(written, records):
             print(f"{orphan.relative_to(site.root)}: removed, as no page has this example")

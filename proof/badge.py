@@ -19,7 +19,7 @@ from mkdocs.exceptions import BuildError
 from proof.blocks import Page, parse
 from proof.errors import ProofError
 from proof.examples import Example, find_examples
-from proof.record import COMMAND, Record, Run, digest, read_all
+from proof.record import COMMAND, Record, Run, digest, is_shown, read_all
 
 _COLUMNS = ("Kernel", "Architecture", "libbpf", "clang", "cc", "Python", "Date", "Result")
 
@@ -77,6 +77,13 @@ def _find(example: Example, records: Sequence[Record]) -> Record:
     hashed = digest(example)
     for record in records:
         if record.hash == hashed and record.runs:
+            for run in record.runs:
+                if not is_shown(run, example):
+                    raise ProofError(
+                        f"the record of {record.page}::{record.example} holds, for Linux"
+                        f" {run.kernel}, another output than the page shows: it was edited; delete"
+                        f" it and run `{COMMAND}`"
+                    )
             return record
     names = [r.page for r in records if r.example == example.id]
     title = example.heading.text if example.heading else "before the first heading"

@@ -200,6 +200,9 @@ def _place(fence: Fence, lines: Sequence[str]) -> tuple[Origin | None, ...]:
     written = list(fence.lines)
     while written and not written[0][0].strip() and lines[0].strip():
         written.pop(0)  # Pygments drops empty lines at the top
+    if written:
+        # Neither does Pygments keep the mark that some editors put at the beginning of a file.
+        written[0] = written[0][0].removeprefix("\ufeff"), written[0][1]
     copied = [text.rstrip() for text, _ in written[: len(lines)]]
     left = [text for text, _ in written[len(lines) :] if text.strip()]
     if left or (written and copied != [line.rstrip() for line in lines]):

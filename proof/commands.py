@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proof.blocks import Block
+from proof.compare import ANY_TEXT, says_nothing
 from proof.errors import ProofError
 from proof.positions import Origin
 
 PROMPT = "$ "
 CONTINUATION = "> "
+STATUS = "echo $?"
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,23 @@ class Command:
         return self.block.origin(self.index)
 
     @property
+    def asks(self) -> bool:
+        """Whether it asks for the status of the command before it."""
+        return self.text.strip() == STATUS
+
+    @property
     def needs_kernel(self) -> bool:
         """Whether it runs on the chosen kernel: it does if it begins with `sudo`."""
         words = self.text.split(maxsplit=1)
         return bool(words) and words[0] == "sudo"
+
+    def comparable(self, printed: Sequence[str]) -> list[str]:
+        """Return the printed lines that a page can show: no block keeps empty lines at its end."""
+        lines = list(printed)
+        if self.first + len(self.shown) == len(self.block.lines):
+            while lines and not lines[-1]:
+                lines.pop()
+        return lines
 
     def shown_at(self, index: int) -> Origin | None:
         """Return where a line of the shown output is written; past its end, the last of them.
@@ -88,9 +104,32 @@ def read_console(block: Block) -> list[Command]:
         first = number
         while number < len(lines) and not lines[number].startswith(PROMPT):
             number += 1
-        shown = lines[first:number]
-        commands.append(Command("\n".join(typed), shown, block, index, first))
+        command = Command("\n".join(typed), lines[first:number], block, index, first)
+        _check_end(command)
+        _check_output(command)
+        commands.append(command)
     return commands
+
+
+def _check_end(command: Command) -> None:
+    last = command.text.rsplit("\n", 1)[-1]
+    if (len(last) - len(last.rstrip("\\"))) % 2:
+        raise ProofError(
+            "this line ends with a backslash, but the next one does not go on with the command;"
+            f" begin it with `{CONTINUATION}`",
+            command.block.origin(command.first - 1),
+        )
+
+
+def _check_output(command: Command) -> None:
+    # A lone `[..]` may stand for what no reader compares, a date or a release.
+    lone = len(command.shown) == 1 and ANY_TEXT in command.shown[0]
+    if says_nothing(command.shown) and not (lone and not command.needs_kernel and not command.asks):
+        raise ProofError(
+            "this output is nothing but wildcards, which whatever the command prints would match;"
+            " show what does not vary, or let the command print nothing (`>/dev/null`)",
+            command.block.origin(command.first),
+        )
 
 
 def _continues(line: str) -> bool:

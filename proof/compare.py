@@ -66,6 +66,12 @@ def matches(shown: Sequence[str], actual: Sequence[str]) -> bool:
     return all(step.mark == " " for step in align(shown, actual))
 
 
+def says_nothing(shown: Sequence[str]) -> bool:
+    """Say whether shown output is all wildcards, so that hardly any output could differ from it."""
+    left = ["" if line.strip() == ANY_LINES else line.replace(ANY_TEXT, "") for line in shown]
+    return left != list(shown) and not any(line.strip() for line in left)
+
+
 @lru_cache(maxsize=4096)
 def _pattern(line: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, line.split(ANY_TEXT))), re.DOTALL)
@@ -82,7 +88,7 @@ def align(shown: Sequence[str], actual: Sequence[str]) -> list[Step]:
     rest, printed = shown[top:], actual[top:]
     bottom = _equal(rest[::-1], printed[::-1])
     middle, between = rest[: len(rest) - bottom], printed[: len(printed) - bottom]
-    steps += _align(middle, between, top)
+    steps += _wild(middle, between, top) or _align(middle, between, top)
     first = top + len(middle)
     return steps + [
         Step(" ", line, first + n) for n, line in enumerate(printed[len(printed) - bottom :])
@@ -97,6 +103,31 @@ def _equal(shown: Sequence[str], actual: Sequence[str]) -> int:
             break
         same += 1
     return same
+
+
+def _wild(shown: Sequence[str], actual: Sequence[str], top: int) -> list[Step]:
+    """Pair the lines if all match, each `...` with as few as possible; else return nothing.
+
+    It takes no table, so that an output may be of any length.
+    """
+    steps: list[Step] = []
+    i = j = 0
+    back: tuple[int, int] | None = None  # the last `...`, and how many lines were printed before it
+    while j < len(actual):
+        if i < len(shown) and shown[i].strip() == ANY_LINES:
+            back, i = (i, j), i + 1
+        elif i < len(shown) and _same(shown[i], actual[j]):
+            steps.append(Step(" ", actual[j], top + i))
+            i, j = i + 1, j + 1
+        elif back:
+            # One more line goes to the last `...`, and what comes behind it begins anew.
+            i, j = back[0] + 1, back[1] + 1
+            del steps[back[1] :]
+            steps.append(Step(" ", actual[back[1]], top + back[0]))
+            back = back[0], j
+        else:
+            return []
+    return steps if all(line.strip() == ANY_LINES for line in shown[i:]) else []
 
 
 def _align(shown: Sequence[str], actual: Sequence[str], top: int) -> list[Step]:

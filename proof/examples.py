@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from proof.alternatives import Role, Session, role, sessions_of
+from proof.alternatives import CONSOLE, Role, Session, role, sessions_of
 from proof.blocks import Block, Heading, Page
 from proof.errors import ProofError
 from proof.illustration import check_illustration
@@ -56,9 +56,14 @@ def read_page(page: Page) -> Account:
     answer's `problems`, of which any must fail the page.
     """
     examples, problems = find_examples(page)
-    for blocks in _sections(page).values():
+    for heading, blocks in _sections(page).items():
+        named = heading is not None and _is_named_example(heading)
         if not _is_example(blocks):
             problems += [_stray(b) for b in blocks if role(b) is Role.FILE]
+        if named or any(role(b) in (Role.FILE, Role.CONSOLE) for b in blocks):
+            problems += [_unrun(b) for b in blocks if _is_unrun(b)]
+        if named and all(role(b) is Role.ILLUSTRATION and not _is_unrun(b) for b in blocks):
+            problems.append(_idle(blocks[0]))
     for block in page.blocks:
         problems += _judge(block)
     problems += [_unseen(page, origin) for origin in page.unseen]
@@ -89,9 +94,17 @@ def _is_example(blocks: Sequence[Block]) -> bool:
     return any(role(b) is Role.CONSOLE for b in blocks)
 
 
+def _is_named_example(heading: Heading) -> bool:
+    return heading.text.startswith("Example")
+
+
+def _is_unrun(block: Block) -> bool:
+    return role(block) is Role.ILLUSTRATION and block.language == CONSOLE
+
+
 def _section(block: Block) -> Heading | None:
     for heading in reversed(block.headings):
-        if heading.text.startswith("Example"):
+        if _is_named_example(heading):
             return heading
     return block.headings[-1] if block.headings else None
 
@@ -100,6 +113,22 @@ def _stray(block: Block) -> ProofError:
     return ProofError(
         f"the file {block.title!r} belongs to no example, as its section has no `console` block;"
         " add the commands that use it, or mark it { .illustration }",
+        block.start,
+    )
+
+
+def _unrun(block: Block) -> ProofError:
+    return ProofError(
+        "commands of an example are run, not shown only; take away the mark .illustration, or move"
+        " them to a section of their own",
+        block.start,
+    )
+
+
+def _idle(block: Block) -> ProofError:
+    return ProofError(
+        "the example that this block stands in has no commands; add a `console` block, or give the"
+        " section a heading that does not begin with `Example`",
         block.start,
     )
 
@@ -123,6 +152,12 @@ def _judge(block: Block) -> Iterator[ProofError]:
         yield ProofError(
             f"no highlighting knows the language {block.fence.language!r}; correct its name, or"
             " write `text`",
+            block.start,
+        )
+    if not block.text.strip():
+        yield ProofError(
+            "this block is empty; write something into it, or correct the lines of the file that it"
+            " includes",
             block.start,
         )
     if role(block) is Role.UNACCOUNTED:

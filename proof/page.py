@@ -8,6 +8,7 @@ from pathlib import Path
 import markdown
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import get_files
 from mkdocs.utils import meta
 
 from proof.blocks import Page, parse
@@ -32,7 +33,7 @@ class Site:
     def __init__(self, config_file: Path) -> None:
         self.root = config_file.resolve().parent
         try:
-            self.config: MkDocsConfig = load_config(str(config_file))
+            self.config: MkDocsConfig = load_config(str(config_file.resolve()))
         except Exception as error:  # MkDocs has several bases for what it raises
             raise ProofError(f"{config_file}: MkDocs cannot read its settings: {error}") from error
         self._pages: dict[str, Page] = {}
@@ -40,7 +41,9 @@ class Site:
     def paths(self) -> list[str]:
         """List every Markdown page of the site, and README.md, from the repository's root."""
         docs = Path(self.config["docs_dir"])
-        found = [p.relative_to(self.root).as_posix() for p in sorted(docs.rglob("*.md"))]
+        # As MkDocs itself finds them: with other suffixes than .md, and behind links.
+        pages = [docs / f.src_uri for f in get_files(self.config) if f.is_documentation_page()]
+        found = sorted(page.relative_to(self.root).as_posix() for page in pages)
         readme = self.root / "README.md"
         return [*found, "README.md"] if readme.is_file() else found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 from pygments.lexers import get_lexer_by_name
@@ -125,13 +126,19 @@ class Tracker:
             text: The block's lines, as rendered.
 
         Returns:
-            The first place where those lines stand, indented in whatever way; None if nowhere.
+            The first place where those lines stand, indented in whatever way, or the first of them
+            stands within a line; None if nowhere.
         """
         wanted = [line.strip() for line in text]
         have = [line.lstrip("> \t").rstrip() for line in self.source]
         for start in range(len(have) - len(wanted) + 1):
             if wanted and have[start : start + len(wanted)] == wanted:
                 return self.origin(start)
+        # On the line of a tag, perhaps, and with entities.
+        first = next((line for line in wanted if line), "<pre")
+        for number, line in enumerate(self.source):
+            if first in unescape(line):
+                return self.origin(number)
         return None
 
 

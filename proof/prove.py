@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proof.alternatives import DIFFERS, Session
-from proof.commands import Command
+from proof.commands import STATUS, Command
 from proof.compare import align, decode, matches, unified, visible
 from proof.examples import Example
 from proof.kernel import Kernel
@@ -20,7 +20,10 @@ _REFERENCE = re.compile(
     File\ "(?P<python>[^"]+)",\ line\ (?P<python_line>\d+)  # a Python traceback
     """
 )
-_STATUS = "echo $?"
+
+
+_ENDS = 60
+"""Lines that a message quotes from each end of an output or a diff."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,15 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT) -> Proof:
         failures += _session_failures(example, session, run)
     if not failures:
         failures += _unlike(example, runs)
+        failures += _unopened(example, runs)
     return Proof(example, tuple(runs), tuple(failures))
 
 
 def _session_failures(example: Example, session: Session, run: Repeated) -> Iterator[str]:
     commands = session.commands
     for number, (command, outcome) in enumerate(zip(commands, run.outcomes, strict=False)):
-        asked = number + 1 < len(commands) and commands[number + 1].text.strip() == _STATUS
-        printed = decode(outcome.output)
+        asked = number + 1 < len(commands) and commands[number + 1].asks
+        printed = command.comparable(decode(outcome.output))
         if outcome.status is None:
             what = f"this command {run.ended}"
             body = _quote(printed)
@@ -81,7 +85,7 @@ def _session_failures(example: Example, session: Session, run: Repeated) -> Iter
         if outcome.status and not asked:
             what = (
                 f"this command failed with status {outcome.status}; if it is meant to, let"
-                f" `$ {_STATUS}` follow it"
+                f" `$ {STATUS}` follow it"
             )
             body = _quote(printed)
             yield _failure(example, session, command, what, body=body, printed=printed)
@@ -109,11 +113,19 @@ def _failure(
     first, *more = command.text.split("\n")
     lines = [f"{where or command.origin}: {what}", f"  in {example.name}{label}", f"  $ {first}"]
     lines += [f"  > {line}" for line in more]
-    lines += [f"  {line}" for line in body]
+    lines += [f"  {line}" for line in _shortened(body)]
     references = list(_references(session, printed))
     if references:
         lines += ["  where", *(f"    {line}" for line in references)]
     return "\n".join(lines)
+
+
+def _shortened(body: Sequence[str]) -> list[str]:
+    """Leave out the middle of what nobody would read."""
+    left_out = len(body) - 2 * _ENDS
+    if left_out <= 0:
+        return list(body)
+    return [*body[:_ENDS], f"({left_out} lines more)", *body[-_ENDS:]]
 
 
 def _quote(printed: Sequence[str]) -> list[str]:
@@ -132,6 +144,19 @@ def _references(session: Session, printed: Sequence[str]) -> Iterator[str]:
                 said.add((name, line))
                 if 0 < line <= len(block.lines):
                     yield f"{name}:{line} is {block.origin(line - 1)}"
+
+
+def _unopened(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
+    """Name the files that no alternative's commands opened: nothing shows that they are right."""
+    blocks = {b.number: b for session in example.sessions for b in session.files.values()}
+    for session, run in zip(example.sessions, runs, strict=True):
+        for name in run.opened:
+            blocks.pop(session.files[name].number, None)
+    for block in blocks.values():
+        yield (
+            f"{block.start}: no command of the example opens the file {block.title!r}; use it, or"
+            f" mark the block {{ .illustration }}\n  in {example.name}"
+        )
 
 
 def _unlike(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:

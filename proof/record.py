@@ -8,14 +8,14 @@ import json
 import platform
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from proof.alternatives import DIFFERS
-from proof.compare import decode
+from proof.compare import decode, matches
 from proof.errors import ProofError
 from proof.examples import Example
 from proof.kernel import Kernel
@@ -86,6 +86,20 @@ def digest(example: Example) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def is_shown(run: Run, example: Example) -> bool:
+    """Say whether what a run printed is what the example shows, as it was when it was recorded."""
+    if list(run.outputs) != [session.label for session in example.sessions]:
+        return False
+    return all(
+        len(outputs) == len(session.commands)
+        and all(
+            matches(command.shown, command.comparable(decode(_bytes(output))))
+            for command, output in zip(session.commands, outputs, strict=True)
+        )
+        for session, outputs in zip(example.sessions, run.outputs.values(), strict=True)
+    )
+
+
 def path_of(example: Example, records: Path, docs: str) -> Path:
     """Return where an example's record is kept.
 
@@ -109,11 +123,28 @@ def read(path: Path) -> Record:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         runs = tuple(Run(**run) for run in data.pop("runs"))
-        return Record(runs=runs, **data)
+        record = Record(runs=runs, **data)
+        _check(record)
+        return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProofError(
             f"{path}: is no record ({error}); delete it and run `{COMMAND}`"
         ) from error
+
+
+def _check(record: Record) -> None:
+    """Raise TypeError or ValueError where a field holds what `write` never writes."""
+    texts = [record.page, record.example, record.hash]
+    for run in record.runs:
+        texts += [value for name, value in vars(run).items() if name != "outputs"]
+        for label, outputs in run.outputs.items():
+            if not isinstance(outputs, list):
+                raise TypeError(f"the outputs of {label!r} are no list")
+            texts += outputs
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise TypeError(f"{wrong[0]!r} stands in the place of a text")
+    if len({run.key for run in record.runs}) < len(record.runs):
+        raise ValueError("two runs have the same kernel series, architecture and libbpf")
 
 
 def read_all(records: Path) -> Iterator[Record]:
@@ -147,6 +178,18 @@ def write(proof: Proof, kernel: Kernel, records: Path, docs: str) -> Path:
     return path
 
 
+def misplaced(examples: Sequence[Example], records: Path, docs: str) -> Iterator[ProofError]:
+    """Yield what is wrong with the records that belong to none of the examples, of all pages."""
+    places = {path_of(e, records, docs): (e.page, e.id) for e in examples}
+    for path in sorted(records.rglob("*.json")):
+        record = read(path)
+        if places.get(path) != (record.page, record.example):
+            yield ProofError(
+                f"{path}: this record is of {record.page}::{record.example}, which no page has, or"
+                f" which is recorded elsewhere; bring the example back, or run `{COMMAND}`"
+            )
+
+
 def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
     """Delete the records of examples that are on no page any more; return their paths."""
     orphans = [path for path in sorted(records.rglob("*.json")) if path not in kept]
@@ -173,6 +216,10 @@ def _run(proof: Proof, kernel: Kernel) -> Run:
         date=datetime.now(UTC).date().isoformat(),
         outputs=outputs,
     )
+
+
+def _bytes(output: str) -> bytes:
+    return output.encode("utf-8", errors="surrogateescape")
 
 
 def libbpf_version() -> str:

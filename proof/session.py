@@ -16,15 +16,16 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import tty
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.directory import private_directory
 from proof.errors import ProofError
 from proof.kernel import Kernel
+from proof.opened import Watch
 
 LIMIT = 60.0
 """Seconds that a session may take unless told otherwise."""
@@ -45,16 +46,21 @@ _MARK = "PROOF_SESSION"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 # After each command a mark goes to descriptor 9, which the commands do not get.
+# A shell that is typed into expands aliases, has no arguments, and stays after the last command.
 _DRIVER = r"""
 exec 9>&1
+shopt -s expand_aliases
+__proof_typed=$1 __proof_token=$2 __proof_end=$3
+set --
 __proof_status() { return "$1"; }
 __proof_last=0
-for __proof_file in "$1"/*; do
+for __proof_file in "$__proof_typed"/*; do
     __proof_text=$(<"$__proof_file")
     __proof_status "$__proof_last"
     eval "$__proof_text" </dev/null 9>&-
     __proof_last=$?
-    builtin printf '\036%s %s %d\n' "$2" "${__proof_file##*/}" "$__proof_last" >&9
+    [ "${__proof_file##*/}" != "$__proof_end" ] || trap - EXIT
+    builtin printf '\036%s %s %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" >&9
 done
 """
 
@@ -80,11 +86,13 @@ class Repeated:
         outcomes: One for each command that was started.
         ended: Why the session stopped early, in words; "" if every command ran.
         directory: The directory that it ran in, which is gone.
+        opened: Names of the files that a command opened.
     """
 
     outcomes: tuple[Outcome, ...]
     ended: str
     directory: str
+    opened: frozenset[str]
 
 
 def repeat(
@@ -98,8 +106,8 @@ def repeat(
         kernel: Where those that begin with `sudo` run.
         limit: Seconds after which everything still running is killed.
     """
-    with tempfile.TemporaryDirectory(prefix="proof-") as private:
-        home, tools, typed = (Path(private) / name for name in ("example", "bin", "commands"))
+    with private_directory() as private:
+        home, tools, typed = (private / name for name in ("example", "bin", "commands"))
         for directory in (home, tools, typed):
             directory.mkdir()
         for name, text in files.items():
@@ -109,11 +117,14 @@ def repeat(
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         kernel.install_sudo(tools)
-        token = secrets.token_hex(8)
-        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token]
-        last = f"\x1e{token} {len(commands) - 1:04} ".encode()
-        output, reason = _drive(arguments, home, environment(tools, token), limit, last)
-        return _outcomes(output, token, len(commands), reason, str(home))
+        token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
+        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
+        last = f"\x1e{token} {end} ".encode()
+        with Watch({name: home / name for name in files}) as watch:
+            output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+            opened = watch.opened()
+        outcomes, ended = _outcomes(output, token, len(commands), reason)
+        return Repeated(outcomes, ended, str(home), opened)
 
 
 def environment(tools: Path, token: str) -> dict[str, str]:
@@ -139,6 +150,7 @@ def _drive(
     arguments: Sequence[str], home: Path, env: Mapping[str, str], limit: float, last: bytes
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
+    terminal = os.ttyname(slave)
     tty.setraw(slave)  # no echo, and a newline stays a newline
     try:
         with subprocess.Popen(
@@ -155,7 +167,7 @@ def _drive(
             try:
                 return _read(master, shell, limit, last)
             finally:
-                _kill(shell, env[_MARK])
+                _kill(shell, env[_MARK], home, terminal)
     finally:
         os.close(master)
 
@@ -189,13 +201,13 @@ def _read(
     return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
 
 
-def _kill(shell: subprocess.Popen[bytes], token: str) -> None:
-    """Kill the shell's process group, and what left it (with setsid, say) by its environment."""
+def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: str) -> None:
+    """Kill the shell's process group, and what left it (with setsid, say) by what it kept."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(shell.pid, signal.SIGKILL)
     shell.wait()
     deadline = time.monotonic() + _KILL_LIMIT
-    while left := list(_marked(token)):
+    while left := [*_marked(token), *_at(home, terminal)]:
         if time.monotonic() > deadline:
             raise ProofError(f"the processes {left} of a session cannot be killed; look at them")
         for pid in left:
@@ -212,7 +224,20 @@ def _marked(token: str) -> Iterator[int]:
                 yield int(path.name)
 
 
-def _outcomes(output: bytes, token: str, count: int, reason: str, directory: str) -> Repeated:
+def _at(home: Path, terminal: str) -> Iterator[int]:
+    """Yield the processes that work in the session's directory or write to its terminal."""
+    for path in Path("/proc").glob("[0-9]*"):
+        for link in ("cwd", "fd/1", "fd/2"):
+            with contextlib.suppress(OSError):
+                place = (path / link).readlink()
+                if str(place) == terminal or place.is_relative_to(home):
+                    yield int(path.name)
+                    break
+
+
+def _outcomes(
+    output: bytes, token: str, count: int, reason: str
+) -> tuple[tuple[Outcome, ...], str]:
     # A shell that is typed into does not count lines when it complains.
     output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
     pieces = re.split(rb"\x1e%s \d+ (\d+)\n" % token.encode(), output)
@@ -226,4 +251,4 @@ def _outcomes(output: bytes, token: str, count: int, reason: str, directory: str
         reason = reason or "ended the shell, in which the reader has yet to type"
     elif pieces[-1] and done:
         done[-1] = Outcome(done[-1].output + pieces[-1], done[-1].status)
-    return Repeated(tuple(done), reason, directory)
+    return tuple(done), reason

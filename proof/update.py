@@ -33,7 +33,7 @@ def update_output(proof: Proof, root: Path) -> list[str]:
     changes: dict[Origin, tuple[Command, list[str]]] = {}
     for session, run in zip(proof.example.sessions, proof.repeated, strict=True):
         for command, outcome in zip(session.commands, run.outcomes, strict=False):
-            new = rewritten(command.shown, decode(outcome.output))
+            new = rewritten(command.shown, command.comparable(decode(outcome.output)))
             origin = command.origin
             if new != list(command.shown) and outcome.status is not None and origin:
                 changes.setdefault(origin, (command, new))

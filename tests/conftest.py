@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import subprocess
 import sys
@@ -27,16 +28,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def compile_bpf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Compiles tests/bpf/NAME.bpf.c, once a session."""
+def compile_bpf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compiles tests/bpf/NAME.bpf.c, once a session; a CASE is defined for the preprocessor."""
     folder = tmp_path_factory.mktemp("bpf")
 
-    def compile_one(name: str) -> Path:
-        target = folder / f"{name}.bpf.o"
+    def compile_one(name: str, case: str = "NONE") -> Path:
+        target = folder / f"{name}.{case}.bpf.o"
         if not target.exists():
             include = f"-I/usr/include/{platform.machine()}-linux-gnu"
             source = str(BPF / f"{name}.bpf.c")
-            command = ["clang", "-O2", "-g", "-target", "bpf", include, "-c", source]
+            command = ["clang", "-O2", "-g", "-target", "bpf", include, f"-D{case}", "-c", source]
             subprocess.run([*command, "-o", str(target)], check=True)
         return target
 
@@ -61,3 +62,29 @@ def ring(bpf: userrb.BpfObject) -> Iterator[userrb.UserRingBuffer]:
 def drain(bpf: userrb.BpfObject) -> Callable[[], int]:
     """Drains `ring`; returns how many samples the kernel took."""
     return lambda: bpf.programs["drain"].test_run().retval
+
+
+@pytest.fixture(scope="session")
+def libbpf() -> ctypes.CDLL:
+    """Libbpf itself, without userrb in between."""
+    lib = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    pointer, integer, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32
+    for name, result, arguments in (
+        ("new", pointer, (integer, pointer)),
+        ("reserve", pointer, (pointer, size)),
+        ("reserve_blocking", pointer, (pointer, size, integer)),
+        ("submit", None, (pointer, pointer)),
+        ("discard", None, (pointer, pointer)),
+        ("free", None, (pointer,)),
+    ):
+        function = getattr(lib, f"user_ring_buffer__{name}")
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+@pytest.fixture
+def handle(libbpf: ctypes.CDLL, bpf: userrb.BpfObject) -> Iterator[ctypes.c_void_p]:
+    """Libbpf's own handle of the ring of 4096 bytes."""
+    opened = ctypes.c_void_p(libbpf.user_ring_buffer__new(bpf.maps["samples"].fileno(), None))
+    yield opened
+    libbpf.user_ring_buffer__free(opened)

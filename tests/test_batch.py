@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import mmap
 import random
 import struct
 import threading
@@ -153,3 +154,35 @@ def test_bad_batches_are_refused_whole(ring: userrb.UserRingBuffer, drain: Drain
     with pytest.raises(TypeError):
         ring.submit_many([1, 2, 3])  # type: ignore[arg-type]
     assert drain() == 0
+
+
+@pytest.mark.parametrize("code", "iq")
+@pytest.mark.parametrize("start", [-8, 9, 1 << 30])
+def test_offsets_that_change_during_a_wait_reach_no_other_memory(
+    ring: userrb.UserRingBuffer, drain: Drain, code: str, start: int
+) -> None:
+    """Offsets that another thread spoils while the batch waits are a ValueError, not a crash."""
+    for _ in range(4):
+        ring.write(bytes(1016))
+    offsets = array.array(code, [0, 8, 16])
+
+    def spoil() -> None:
+        offsets[0], offsets[1] = start, start + 8
+        drain()
+
+    timer = threading.Timer(0.1, spoil)
+    timer.start()
+    with pytest.raises(ValueError, match="record 0 changed"):
+        ring.submit_many(bytes(16), offsets=offsets, timeout_ms=5000)
+    timer.join()
+    assert drain() == 0
+
+
+def test_a_position_that_another_process_has_spoilt_writes_nothing(
+    ring: userrb.UserRingBuffer,
+) -> None:
+    """A producer position behind the consumer's, as without a lock, is no room without end."""
+    with mmap.mmap(ring.fileno(), mmap.PAGESIZE, offset=mmap.PAGESIZE) as positions:
+        struct.pack_into("=Q", positions, 0, (1 << 64) - 8)
+        assert ring.submit_many(bytes(1 << 20), size=8) == 0
+        struct.pack_into("=Q", positions, 0, 0)

@@ -11,8 +11,10 @@ from proof.examples import Account, Example, read_page
 from proof.kernel import Host
 from proof.page import open_site
 from proof.prove import prove
+from proof.record import misplaced
 
-CONFIG = Path(__file__).parent.parent / "mkdocs.yml"
+ROOT = Path(__file__).parent.parent
+CONFIG = ROOT / "mkdocs.yml"
 _ran_on_kernel: list[str] = []
 
 
@@ -52,6 +54,13 @@ def test_example(example: Example) -> None:
         _ran_on_kernel.append(example.name)
     if proof.failures:
         pytest.fail("\n".join(proof.failures), pytrace=False)
+
+
+def test_every_record_is_of_an_example() -> None:
+    """No record is left of an example that went away, or stands in another's place."""
+    problems = [str(p) for p in misplaced(_EXAMPLES, ROOT / "records", "docs")]
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
 
 
 def test_some_example_ran_on_a_kernel() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import struct
+
 import numpy as np
 import pytest
 
 import userrb
+from userrb._libbpf import lib
+from userrb.btf import read_structs
 
 
 def test_the_program_reads_what_named_fields_wrote(
@@ -109,3 +114,69 @@ def test_what_does_not_fit_is_a_value_error(bpf: userrb.BpfObject) -> None:
     with pytest.raises(ValueError, match="bit-field"):
         _ = layout.dtype
     assert record == bytes(layout.size)
+
+
+def test_bool_bit_fields_leave_each_other_alone(bpf: userrb.BpfObject) -> None:
+    """A _Bool bit-field is one bit of its byte, True or False."""
+    flags = bpf.structs["flags"]
+    assert flags.pack(second=True) == b"\2"
+    assert flags.pack(first=np.uint8(1), second=0, third=True) == b"\5"
+    fields = flags.at(bytearray(b"\6"))
+    assert (fields.first, fields.second, fields.third) == (False, True, True)
+
+
+def test_packed_bit_fields_may_lie_across_their_type(bpf: userrb.BpfObject) -> None:
+    """Bit-fields of a packed struct are where clang put them, up to its last byte."""
+    packed = bpf.structs["packed"]
+    record = packed.pack(before=5, across=(1 << 30) - 2, last=-3)
+    value = 5 | ((1 << 30) - 2) << 3 | (128 - 3) << 33
+    assert record == value.to_bytes(5, "little")
+    fields = packed.at(bytearray(record))
+    assert (fields.before, fields.across, fields.last) == (5, (1 << 30) - 2, -3)
+    with pytest.raises(ValueError, match=r"packed\.last"):
+        packed.at(bytearray(4)).last = 1
+
+
+def test_members_without_a_size_are_empty(bpf: userrb.BpfObject) -> None:
+    """Flexible and zero-length arrays, and empty structs, are read, shown and put in a dtype."""
+    layout = bpf.structs["sizeless"]
+    fields = layout.at(bytearray(layout.pack(self=3)))
+    assert (fields.self, fields.text, fields.lines, fields.points) == (3, b"", (), ())
+    assert fields.table == ((), ())
+    assert [repr(part) for part in (fields.none, *fields.many)] == ["<nothing: >"] * 3
+    assert "self=3" in repr(fields)
+    assert layout.dtype.itemsize == layout.size
+
+
+def test_named_fields_are_copied_with_their_record(bpf: userrb.BpfObject) -> None:
+    """A copy of named fields reads the same record; a deep copy has its own."""
+    fields = bpf.structs["event"].at(bytearray(40))
+    shallow, deep = copy.copy(fields), copy.deepcopy(fields)
+    fields.pid = 7
+    assert (shallow.pid, deep.pid) == (7, 0)
+
+
+@pytest.mark.parametrize(
+    ("member", "third"),
+    [
+        pytest.param((99, 1), (), id="no such type"),
+        pytest.param((1, 1 << 20), (), id="no such name"),
+        pytest.param((2, 1), (), id="a struct in itself"),
+        pytest.param((3, 1), (1, 8 << 24, 3), id="a typedef of itself"),
+        pytest.param((3, 1), (0, 3 << 24, 0, 3, 1, 1), id="an array of itself"),
+    ],
+)
+def test_a_struct_with_broken_types_is_left_out(
+    member: tuple[int, int], third: tuple[int, ...]
+) -> None:
+    """BTF that the kernel has not looked at is neither followed out of bounds nor for ever."""
+    number = (1, 1 << 24, 4, 32)
+    broken = (1, 4 << 24 | 1, 4, member[1], member[0], 0)
+    types = b"".join(struct.pack("=I", word) for word in (*number, *broken, *third))
+    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), 8)
+    raw = header + types + b"\0broken\0"
+    btf = lib.btf__new(raw, len(raw))
+    try:
+        assert "broken" not in read_structs(btf)
+    finally:
+        lib.btf__free(btf)

@@ -21,23 +21,6 @@ FULL = 1016
 Reserve = Callable[[int, int], tuple[int | None, int]]
 
 
-@pytest.fixture(scope="module")
-def libbpf() -> ctypes.CDLL:
-    """Libbpf itself, without userrb in between."""
-    lib = ctypes.CDLL("libbpf.so.1", use_errno=True)
-    for name in ("new", "reserve", "reserve_blocking"):
-        getattr(lib, f"user_ring_buffer__{name}").restype = ctypes.c_void_p
-    return lib
-
-
-@pytest.fixture
-def handle(libbpf: ctypes.CDLL, bpf: userrb.BpfObject) -> Iterator[ctypes.c_void_p]:
-    """Libbpf's own handle of the ring of 4096 bytes."""
-    opened = ctypes.c_void_p(libbpf.user_ring_buffer__new(bpf.maps["samples"].fileno(), None))
-    yield opened
-    libbpf.user_ring_buffer__free(opened)
-
-
 @pytest.fixture
 def reserve(libbpf: ctypes.CDLL, handle: ctypes.c_void_p) -> Reserve:
     """Calls reserve_blocking; returns the address or None, and errno."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import gc
 import logging
+import os
+import pickle
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -190,3 +195,66 @@ def test_a_pin_elsewhere_is_refused(bpf: userrb.BpfObject, tmp_path: Path) -> No
     """Only a BPF file system holds pins."""
     with pytest.raises(userrb.BpfError, match="pinning map 'samples'"):
         bpf.maps["samples"].pin(tmp_path / "samples")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_the_kernel_holds_is_not_copied(
+    bpf: userrb.BpfObject, copied: Callable[[object], object]
+) -> None:
+    """A copy, which would be closed a second time, is a TypeError."""
+    with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+        program = bpf.programs["drain_on_fork"]
+        with program.attach() as link, ring.reserve(8) as sample:
+            for part in (bpf, bpf.maps["samples"], program, link, ring, sample):
+                with pytest.raises(TypeError, match=type(part).__name__):
+                    copied(part)
+
+
+def test_a_signal_handler_may_close_what_is_being_closed(compile_bpf: Compile) -> None:
+    """A handler that closes the same object and link in the middle of their close does not hang."""
+    program = (
+        "import signal, sys, userrb\n"
+        "def close(*_):\n"
+        "    link.close()\n"
+        "    bpf.close()\n"
+        "signal.signal(signal.SIGALRM, close)\n"
+        "for i in range(60):\n"
+        "    bpf = userrb.BpfObject(sys.argv[1])\n"
+        "    link = bpf.programs['drain_on_fork'].attach()\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 1e-5 * (i % 20 + 1))\n"
+        "    close()\n"
+    )
+    command = [sys.executable, "-c", program, str(compile_bpf("drain"))]
+    subprocess.run(command, check=True, timeout=30)
+
+
+def test_an_object_is_closed_while_a_program_is_attached(compile_bpf: Compile) -> None:
+    """Attaching in one thread and closing in another gives a link or ObjectClosed, and no crash."""
+    for _ in range(20):
+        bpf = userrb.BpfObject(compile_bpf("drain"))
+        closer = threading.Thread(target=bpf.close)
+        with contextlib.suppress(userrb.ObjectClosed):
+            for turn in range(3):
+                bpf.programs["drain_on_fork"].attach().close()
+                if turn == 0:
+                    closer.start()
+        closer.join()
+
+
+def test_a_program_that_is_not_loaded_is_left_out(compile_bpf: Compile) -> None:
+    """An object with an optional program, SEC("?..."), opens without it."""
+    with userrb.BpfObject(compile_bpf("optional")) as bpf:
+        assert set(bpf.programs) == {"always"}
+
+
+def test_an_object_that_fails_halfway_is_closed(
+    compile_bpf: Compile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where descriptors run out after the load, those of the load are given back."""
+    before = set(Path("/proc/self/fd").iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("userrb.object.BpfMap", lambda _: os.open("/nowhere", os.O_RDONLY))
+        with pytest.raises(FileNotFoundError):
+            userrb.BpfObject(compile_bpf("drain"))
+    gc.collect()
+    assert set(Path("/proc/self/fd").iterdir()) <= before

@@ -79,6 +79,8 @@ def test_long_output_is_compared() -> None:
     assert matches(["0", "...", "29999"], lines)
     other = [*lines[:9], "other", *lines[10:]]
     assert unified(align(lines, other))[4:6] == ["-9", "+other"]
+    assert matches(["...", "7[..]", "...", "29998", "...", "29999", "..."], [*lines, *lines])
+    assert not matches(["...", "7", "...", "7", "..."], lines)
     assert not matches([line + "!" for line in lines], lines)
 
 

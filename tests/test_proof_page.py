@@ -11,6 +11,7 @@ from proof_support import Scratch, console
 from proof.alternatives import Role
 from proof.blocks import Block
 from proof.errors import ProofError
+from proof.page import Site
 
 
 @pytest.fixture
@@ -130,6 +131,14 @@ def test_included_lines_are_placed_in_the_included_file(scratch: Scratch) -> Non
     assert indented == [("examples/a.c:1", "int a;"), ("examples/a.c:5", "int c;")]
 
 
+def test_byte_order_mark_of_an_included_file_is_no_text(scratch: Scratch) -> None:
+    """A file that begins with a byte order mark is the same without it, as on the page."""
+    scratch.write("examples/a.c", "\ufeffint a;\n")
+    account = scratch.page('# T\n\n```c {.illustration}\n--8<-- "examples/a.c"\n```\n')
+    assert not account.problems
+    assert placed(account.page.blocks[0]) == [("examples/a.c:1", "int a;")]
+
+
 def test_tabs_in_files_survive(scratch: Scratch) -> None:
     """A file keeps its tabs, which a Makefile cannot do without."""
     scratch.write("examples/Makefile", "all:\n\techo made\n")
@@ -158,7 +167,8 @@ def test_missing_include_fails(scratch: Scratch) -> None:
     ("text", "message"),
     [
         ("# T\n\n    int indented;\n", r"docs/index\.md:3: this block is not fenced"),
-        ("# T\n\n<pre>\nraw\n</pre>\n", r"docs/index\.md:\d: this block is not fenced"),
+        ("# T\n\n<pre>\nraw\n</pre>\n", r"docs/index\.md:4: this block is not fenced"),
+        ("# T\n\n<pre><code>a &lt;\n</code></pre>\n", r"docs/index\.md:3: this block is not fenc"),
         ("# T\n\n```c\nint a;\n```\n", r"docs/index\.md:3: nothing accounts for this c block"),
         ("# T\n\n```\nint a;\n```\n", r"docs/index\.md:3: nothing accounts for this text block"),
         ("# T\n\n```c title=a.c\nint a;\n```\n", r"docs/index\.md:3: this looks like a fence"),
@@ -168,6 +178,16 @@ def test_missing_include_fails(scratch: Scratch) -> None:
         ('# T\n\n```c title="a.c"\nint a;\n```\n', r":3: the file 'a\.c' belongs to no example"),
         ("# T\n\n```console\nno prompt\n```\n", r":3: this console block holds no command"),
         ("# T\n\n```console\n# reboot\n```\n", r":3: the prompt `# ` takes the reader to be root"),
+        ("# Example\n\n```c {.illustration}\nint a;\n```\n", r":3: the example .* has no commands"),
+        ("# Example\n\n```console {.illustration}\n$ a\n```\n", r":3: commands of an example are"),
+        (console("$ a") + "```console {.illustration}\n$ a\n```\n", r":8: commands of an example"),
+        (console("$ echo a \\", "> b \\", "  c"), r":7: this line ends with a backslash"),
+        (console("$ true", "$ echo \\"), r":7: this line ends with a backslash"),
+        (console("$ true") + '```c title="a.c"\n```\n', r":8: this block is empty"),
+        (console("$ seq 9", "..."), r":7: this output is nothing but wildcards"),
+        (console("$ seq 2", "[..]", " [..][..]", "..."), r":7: this output is nothing but wild"),
+        (console("$ sudo uname -r", "[..]"), r":7: this output is nothing but wildcards"),
+        (console("$ false", "$ echo $?", "[..]"), r":8: this output is nothing but wildcards"),
         ("# T\n\n```console\nout\n$ true\n```\n", r":4: output without a command before it"),
         (console("$ true") + '```c title="/etc/x"\na\n```\n', r":8: the title '/etc/x' is no name"),
         (console("$ true") + '```c title="../x"\na\n```\n', r":8: the title '\.\./x' is no name"),
@@ -373,6 +393,16 @@ def test_continuation_lines(scratch: Scratch) -> None:
     assert str(second.origin) == "docs/index.md:14"
 
 
+def test_a_lone_wildcard_may_be_output(scratch: Scratch) -> None:
+    """A line that varies as a whole, such as a date, may be shown as `[..]`."""
+    assert not scratch.problems(console("$ uname -r", "[..]"))
+
+
+def test_empty_lines_may_be_output(scratch: Scratch) -> None:
+    """Output of nothing but empty lines is no wildcard."""
+    assert not scratch.problems(console("$ printf '\\n\\n'", "", "", "$ true"))
+
+
 def test_every_block_has_a_role(scratch: Scratch) -> None:
     """The account holds each block once, with what became of it."""
     account = scratch.page(
@@ -385,6 +415,22 @@ def test_every_block_has_a_role(scratch: Scratch) -> None:
         Role.ILLUSTRATION,
         Role.UNACCOUNTED,
     ]
+
+
+def test_every_page_of_the_site_is_listed(scratch: Scratch, tmp_path: Path) -> None:
+    """Pages are those that MkDocs builds, whatever their suffix, behind links, from any path."""
+    scratch.write("docs/index.md", "# T\n")
+    scratch.write("docs/other.markdown", "# T\n")
+    scratch.write("elsewhere/c.md", "# T\n")
+    (scratch.root / "docs/link").symlink_to("../elsewhere")
+    link = tmp_path / "site"
+    link.symlink_to(scratch.root)
+    for root in (scratch.root, link):
+        assert Site(root / "mkdocs.yml").paths() == [
+            "docs/index.md",
+            "docs/link/c.md",
+            "docs/other.markdown",
+        ]
 
 
 def test_readme_is_a_page(scratch: Scratch) -> None:

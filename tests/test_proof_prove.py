@@ -157,7 +157,8 @@ def test_verifier_rejection_can_be_shown(scratch: Scratch) -> None:
     """A program that the verifier refuses may be the example: its log line is shown, matched."""
     refused = BPF.replace("return 42", "return *(volatile int *)8")
     scratch.write("examples/answer/answer.bpf.c", refused)
-    page = PAGE.partition("$ sudo ./load")[0] + (
+    shown = PAGE.replace('python title="load.py"', "python {.illustration}")
+    page = shown.partition("$ sudo ./load")[0] + (
         "$ sudo ./load\n...\n[..]invalid mem access 'scalar'\n...\n$ echo $?\n1\n```\n"
     )
     assert scratch.prove(page).failures == ()
@@ -215,9 +216,26 @@ def test_unseen_differences_are_shown(scratch: Scratch, printed: str, shown: str
     assert shown in scratch.failure(console(f"$ printf '{printed}'", "a")).split("\n  ")
 
 
+def test_a_message_about_long_output_is_short(scratch: Scratch) -> None:
+    """Of a long difference, or a long output, the message holds both ends."""
+    for command, page in (("seq 9999", "a"), ("seq 9999; false", "")):
+        lines = scratch.failure(console(f"$ {command}", page)).split("\n")
+        assert len(lines) < 140
+        assert any(line.endswith(" lines more)") for line in lines)
+        assert lines[-1][-4:] == "9999"
+
+
 def test_missing_final_newline_passes(scratch: Scratch) -> None:
     """Output without a final newline is shown as a line, as there is no other way."""
     assert not scratch.prove(console("$ printf a", "a")).failures
+
+
+def test_empty_lines_at_the_end_of_a_block_pass(scratch: Scratch) -> None:
+    """Empty lines that a block's last command ends with pass unshown; those of another do not."""
+    assert not scratch.prove(console(r"$ printf 'a\n\n\n'", "a", "")).failures
+    assert not scratch.prove(console("$ echo")).failures
+    failure = scratch.failure(console(r"$ printf 'a\n\n'", "a", "$ true"))
+    assert failure.startswith("docs/index.md:7: ")
 
 
 def test_unicode_passes(scratch: Scratch) -> None:
@@ -266,7 +284,7 @@ def test_alternatives_may_differ_where_the_page_says_so(scratch: Scratch) -> Non
     """The class `differs` on the blocks, or a wildcard on both sides, lets them differ."""
     page = ALTERNATIVES.format(1, 1, 2, 2)
     assert not scratch.prove(page.replace("```console", "```console {.differs}")).failures
-    assert not scratch.prove(ALTERNATIVES.format(1, "[..]", 2, "[..]")).failures
+    assert not scratch.prove(ALTERNATIVES.format("a 1", "a [..]", "a 2", "a [..]")).failures
 
 
 def test_alternatives_with_unequal_commands_fail(scratch: Scratch) -> None:
@@ -275,6 +293,19 @@ def test_alternatives_with_unequal_commands_fail(scratch: Scratch) -> None:
         ALTERNATIVES.replace("    $ sudo echo {}\n    {}\n", "    $ true\n", 1).format(1, 1)
     )
     assert "run 0 and 1 commands with sudo" in failure
+
+
+def test_a_file_that_no_command_opens_fails(scratch: Scratch) -> None:
+    """A file must be used by an alternative at least; a name in a command is no use."""
+    page = ALTERNATIVES.replace("sudo echo {}\n    {}", "{}") + (
+        '\n```c title="src/a.c"\nint a;\n```\n'
+    )
+    assert not scratch.prove(page.format("true", "cat src/a.c >/dev/null")).failures
+    assert not scratch.prove(page.format("mv src s; cc -c s/a.c", "true")).failures
+    failure = scratch.failure(page.format("ls src/a.c >/dev/null", "true"))
+    assert failure.startswith(
+        "docs/index.md:17: no command of the example opens the file 'src/a.c'"
+    )
 
 
 def test_each_alternative_has_a_directory_of_its_own(scratch: Scratch) -> None:

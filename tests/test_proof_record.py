@@ -16,6 +16,7 @@ from mkdocs.exceptions import Abort
 from proof_support import ROOT, Scratch, console
 
 from proof.__main__ import main
+from proof.record import misplaced
 
 PAGE = """\
 # Page
@@ -254,6 +255,18 @@ def test_records_of_examples_that_are_gone_are_removed(scratch: Scratch) -> None
     assert (scratch.root / RECORD).exists()
 
 
+def test_recording_nothing_fails(scratch: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recording where no example is fails, and removes no record."""
+    scratch.write("docs/index.md", PAGE)
+    scratch.write("docs/other.md", "# T\n")
+    record()
+    assert main(["record", "docs/other.md"]) == 1
+    assert "no example is on docs/other.md" in capsys.readouterr().err
+    (scratch.root / "docs/index.md").unlink()
+    assert main(["record"]) == 1
+    assert (scratch.root / RECORD).exists()
+
+
 def test_one_page_can_be_recorded(scratch: Scratch) -> None:
     """Recording one page leaves the records of the others alone."""
     scratch.write("docs/index.md", PAGE)
@@ -364,6 +377,55 @@ def test_a_broken_record_is_named(scratch: Scratch) -> None:
     record()
     (scratch.root / RECORD).write_text("{}")
     assert f"{RECORD}: is no record" in refusal(scratch)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kernel": 6}, {"date": None}, {"outputs": None}, {"outputs": {"": 1}}, {}]
+)
+def test_a_record_of_something_else_is_named(scratch: Scratch, fault: dict[str, Any]) -> None:
+    """A record with a number for a text, no outputs, or the same run twice is no record."""
+    scratch.write("docs/index.md", PAGE)
+    record()
+    data = load(scratch)
+    data["runs"].append({**data["runs"][0], **fault})
+    (scratch.root / RECORD).write_text(json.dumps(data))
+    assert f"{RECORD}: is no record" in refusal(scratch)
+
+
+@pytest.mark.parametrize(
+    "outputs", [{"": ["two\n"]}, {"": []}, {"": ["one\n"] * 2}, {}, {"C": ["one\n"]}]
+)
+def test_an_edited_record_fails_the_build(scratch: Scratch, outputs: dict[str, list[str]]) -> None:
+    """A record whose output is not what its example shows fails the build."""
+    scratch.write("docs/index.md", PAGE)
+    record()
+    data = load(scratch)
+    data["runs"].append({**data["runs"][0], "kernel": "6.1.0-9-amd64", "outputs": outputs})
+    (scratch.root / RECORD).write_text(json.dumps(data))
+    assert "holds, for Linux 6.1.0-9-amd64, another output" in refusal(scratch)
+
+
+def test_whatever_was_recorded_is_read_as_shown(scratch: Scratch) -> None:
+    """The site builds with a record of wildcards, no output, empty lines, and broken text."""
+    commands = (r"$ printf 'a\377\n\n'", "a[..]", "", "$ true", "$ seq 3", "1", "...", "$ echo", "")
+    scratch.write("docs/index.md", console(*commands))
+    record()
+    build(scratch)
+
+
+def test_a_record_of_no_example_is_named(scratch: Scratch) -> None:
+    """A record that no example has, or that stands in another's place, is misplaced."""
+    examples = scratch.page(PAGE).examples
+    records = scratch.root / "records"
+    record()
+    assert not list(misplaced(examples, records, "docs"))
+    (problem,) = misplaced([], records, "docs")
+    assert re.search(
+        r"index/example\.json: this record is of docs/index\.md::example", str(problem)
+    )
+    (scratch.root / RECORD).rename(records / "index/other.json")
+    (problem,) = misplaced(examples, records, "docs")
+    assert "index/other.json: this record" in str(problem)
 
 
 def test_the_built_page_gives_what_the_page_shows(scratch: Scratch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -54,6 +56,18 @@ def test_the_shell_lasts() -> None:
     ) == ["", "", "", "1\n", "f1\nd\n", "", "1\n"]
 
 
+def test_the_shell_is_one_that_is_typed_into() -> None:
+    """Aliases work, arguments are the reader's own, and nothing happens at the shell's end."""
+    assert outputs(
+        "echo $#",
+        "alias greet='echo hello'",
+        "greet",
+        "set -- a b; echo $#",
+        "echo $1",
+        "trap 'echo end' EXIT",
+    ) == ["0\n", "", "hello\n", "2\n", "a\n", ""]
+
+
 def test_commands_of_several_lines() -> None:
     """Here-documents and functions over several lines are one command."""
     assert outputs("cat <<'X'\n$a\n\nX", "for i in 1 2; do\n  echo $i\ndone") == [
@@ -79,6 +93,29 @@ def test_the_directory_is_empty_and_goes_away() -> None:
     result = run("ls -A", "touch left", one_txt="1\n")
     assert result.outcomes[0].output == b"one.txt\n"
     assert not Path(result.directory).exists()
+
+
+def test_what_is_mounted_there_is_kept(tmp_path: Path) -> None:
+    """What a session mounts in its directory is unmounted, not removed with the directory."""
+    kept = tmp_path / "kept"
+    kept.write_text("1\n")
+    result = run("mkdir 'a b' c", f"sudo mount --bind {tmp_path} 'a b'", "sudo mount -t tmpfs c c")
+    assert [o.status for o in result.outcomes] == [0, 0, 0]
+    assert kept.read_text() == "1\n"
+    assert not Path(result.directory).exists()
+    assert result.directory not in Path("/proc/mounts").read_text()
+
+
+def test_what_cannot_be_removed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A session that leaves what cannot be removed ends in an error with advice, no traceback."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", "i")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(ProofError, match=r"left what cannot be removed .*not permitted: 'i'"):
+        run("touch i")
 
 
 def test_files_may_lie_in_directories() -> None:
@@ -134,6 +171,8 @@ def test_what_stays_in_the_background_is_killed() -> None:
         f"setsid sleep {NAP} &",
         f"trap '' TERM HUP; (trap '' TERM; sleep {NAP}) &",
         f"sudo setsid sleep {NAP} & sleep 0.3",
+        f"env -i setsid sleep {NAP} >/dev/null 2>&1 &",
+        f"(cd /; env -i setsid sleep {NAP} 2>/dev/null) & sleep 0.3",
     )
     assert not result.ended
     assert not alive(NAP)

@@ -254,3 +254,66 @@ def test_the_end_of_the_interpreter_discards(bpf: userrb.BpfObject, drain: Drain
     with userrb.UserRingBuffer(fd) as ring:
         ring.write(bytes(8))
         assert drain() == 1
+
+
+def test_a_view_that_a_child_inherits_outlives_its_ring(ring: userrb.UserRingBuffer) -> None:
+    """A child that closes its ring keeps the memory that the parent's views show."""
+    view = memoryview(ring.reserve(8))
+    view[0] = 7
+
+    def look() -> None:
+        ring.close()
+        assert view[0] == 7
+
+    assert in_child(look) == 0
+    view.release()
+
+
+def test_a_view_outlives_the_end_of_a_wait_at_exit(bpf: userrb.BpfObject) -> None:
+    """A thread that waits until the interpreter ends takes no memory that is still seen along."""
+    fd = bpf.maps["samples"].fileno()
+    program = (
+        "import atexit, threading, time\n"
+        "ended = threading.Event()\n"
+        "atexit.register(lambda: (ended.wait(9), time.sleep(0.1), print(view[0])))\n"
+        "import userrb\n"
+        f"ring = userrb.UserRingBuffer({fd})\n"
+        "view = memoryview(ring.reserve(8))\n"
+        "view[0] = 7\n"
+        "def wait():\n"
+        "    try: ring.reserve_blocking(4088)\n"
+        "    except userrb.RingClosed: ended.set()\n"
+        "threading.Thread(target=wait, daemon=True).start()\n"
+        "time.sleep(0.1)\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, pass_fds=[fd], check=True, capture_output=True, text=True)
+    assert done.stdout == "7\n"
+
+
+def test_the_lock_outlives_the_ring_that_was_forked(bpf: userrb.BpfObject) -> None:
+    """F10, F12: a ring that the parent opens again shares the lock with the child's old one."""
+    ring = userrb.UserRingBuffer(bpf.maps["roomy"])
+    drain = bpf.programs["drain_roomy"].test_run
+    each = 300_000
+
+    def produce() -> None:
+        for _ in range(each):
+            ring.write(bytes(8), timeout_ms=-1)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            produce()
+        finally:
+            os._exit(0)
+    ring.close()
+    del ring
+    ring = userrb.UserRingBuffer(bpf.maps["roomy"])
+    thread = threading.Thread(target=produce)
+    thread.start()
+    drained = 0
+    while thread.is_alive() or os.waitpid(child, os.WNOHANG) == (0, 0):
+        drained += drain().retval
+    with ring:
+        assert drained + drain().retval == 2 * each

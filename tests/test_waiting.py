@@ -130,3 +130,20 @@ def test_ctrl_c_ends_a_program(compile_bpf: Callable[[str], Path]) -> None:
         child.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in child.communicate(timeout=5)[1]
         assert child.returncode == -signal.SIGINT
+
+
+def test_a_wait_sleeps_after_a_forked_child_has_closed_its_ring(
+    ring: userrb.UserRingBuffer,
+) -> None:
+    """What wakes the waiters of a ring is shared across fork, and read by nobody."""
+    for _ in range(4):
+        ring.write(bytes(FULL))
+    child = os.fork()
+    if child == 0:
+        ring.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    cpu = time.thread_time()
+    with pytest.raises(userrb.RingFull):
+        ring.reserve_blocking(8, timeout_ms=300)
+    assert time.thread_time() - cpu < 0.03

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ MODIFIERS = frozenset(
 )
 COMPOSITES = frozenset({lib.BTF_KIND_STRUCT, lib.BTF_KIND_UNION})
 UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+DEPTH_MAX = 32
+"""How many types may stand in a row, as for libbpf: more is a type that refers to itself."""
 FLOATS = {2: "e", 4: "f", 8: "d"}
 
 
@@ -33,9 +36,17 @@ def read_structs(btf: CData) -> dict[str, Struct]:
     structs = {}
     for number in range(1, lib.btf__type_cnt(btf)):
         kind = lib.btf__type_by_id(btf, number)
-        if lib.btf_kind(kind) in COMPOSITES and (name := reader.name(kind.name_off)):
-            structs[name] = reader.struct(number)
+        if lib.btf_kind(kind) not in COMPOSITES:
+            continue
+        # The kernel looks at BTF only where a program needs it: it may be broken.
+        with contextlib.suppress(Broken, RecursionError):
+            if name := reader.name(kind.name_off):
+                structs[name] = reader.struct(number)
     return structs
+
+
+class Broken(Exception):
+    """A type refers to what is not there, or to itself."""
 
 
 class Reader:
@@ -47,12 +58,29 @@ class Reader:
 
     def name(self, offset: int) -> str:
         """Returns a name; empty for what is anonymous."""
-        return str(ffi.string(lib.btf__name_by_offset(self.btf, offset)).decode())
+        name = lib.btf__name_by_offset(self.btf, offset)
+        if name == ffi.NULL:
+            raise Broken
+        return str(ffi.string(name).decode(errors="replace"))
+
+    def type(self, number: int) -> CData:
+        """Returns a type."""
+        found = lib.btf__type_by_id(self.btf, number)
+        if found == ffi.NULL:
+            raise Broken
+        return found
+
+    def size(self, number: int) -> int:
+        """Returns the bytes of a value of a type."""
+        size = int(lib.btf__resolve_size(self.btf, number))
+        if size < 0:
+            raise Broken
+        return size
 
     def struct(self, number: int) -> Struct:
         """Returns the layout of a struct or union."""
         if number not in self.known:
-            kind = lib.btf__type_by_id(self.btf, number)
+            kind = self.type(number)
             members = {member.name: member for member in self.members(kind, 0)}
             self.known[number] = Struct(self.name(kind.name_off), kind.size, members)
         return self.known[number]
@@ -64,32 +92,46 @@ class Reader:
             name = self.name(member.name_off)
             offset = lib.btf_member_bit_offset(kind, i)
             width = lib.btf_member_bitfield_size(kind, i)
-            if name:
-                yield self.field(name, member.type, base * 8 + offset, width)
+            if name and width:
+                end = base + kind.size
+                yield self.bit_field(name, member.type, base * 8 + offset, width, end)
                 continue
-            inner = lib.btf__type_by_id(self.btf, self.resolve(member.type))
+            if name:
+                yield self.field(name, member.type, base + offset // 8)
+                continue
+            inner = self.type(self.resolve(member.type))
             if lib.btf_kind(inner) in COMPOSITES:
                 yield from self.members(inner, base + offset // 8)
 
-    def field(self, name: str, number: int, bit_offset: int, width: int) -> Field:
-        """Returns a member; `width` is 0 unless it is a bit-field."""
-        shape = []
+    def bit_field(self, name: str, number: int, bit_offset: int, width: int, end: int) -> Field:
+        """Returns a bit-field; `end` is where the struct ends, in bytes."""
         number = self.resolve(number)
-        while lib.btf_kind(kind := lib.btf__type_by_id(self.btf, number)) == lib.BTF_KIND_ARRAY:
+        size = self.size(number)
+        code = self.code(self.type(number), size)
+        # The value that holds the bits begins at a multiple of its own size, unless it is packed.
+        start = bit_offset // (size * 8) * size
+        if start + size > end or bit_offset + width > (start + size) * 8:
+            start = bit_offset // 8
+            size = (bit_offset % 8 + width + 7) // 8
+        return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
+
+    def field(self, name: str, number: int, offset: int) -> Field:
+        """Returns a member that is no bit-field."""
+        shape: list[int] = []
+        number = self.resolve(number)
+        while lib.btf_kind(kind := self.type(number)) == lib.BTF_KIND_ARRAY:
+            if len(shape) == DEPTH_MAX:
+                raise Broken
             shape.append(int(lib.btf_array(kind).nelems))
             number = self.resolve(lib.btf_array(kind).type)
-        size = int(lib.btf__resolve_size(self.btf, number))
+        size = self.size(number)
         if lib.btf_kind(kind) in COMPOSITES:
             total = size
             for length in shape:
                 total *= length
             layout = self.struct(number)
-            return Field(name, bit_offset // 8, total, shape=tuple(shape), struct=layout)
+            return Field(name, offset, total, shape=tuple(shape), struct=layout)
         code = self.code(kind, size)
-        if width:
-            # The value that holds the bits begins at a multiple of its own size.
-            start = bit_offset // (size * 8) * size
-            return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
         if not code or (shape and self.name(kind.name_off) == "char"):
             # Text; or a number that Python has no code for, such as one of 16 bytes.
             size *= shape.pop() if shape else 1
@@ -97,15 +139,16 @@ class Reader:
         total = size
         for length in shape:
             total *= length
-        return Field(name, bit_offset // 8, total, code, tuple(shape))
+        return Field(name, offset, total, code, tuple(shape))
 
     def resolve(self, number: int) -> int:
         """Returns the type behind typedefs and qualifiers."""
-        kind = lib.btf__type_by_id(self.btf, number)
-        while lib.btf_kind(kind) in MODIFIERS:
+        for _ in range(DEPTH_MAX):
+            kind = self.type(number)
+            if lib.btf_kind(kind) not in MODIFIERS:
+                return int(number)
             number = kind.type
-            kind = lib.btf__type_by_id(self.btf, number)
-        return int(number)
+        raise Broken
 
     def code(self, kind: CData, size: int) -> str:
         """Returns a number's code in Python's `struct`; empty where it has none."""

@@ -1,12 +1,23 @@
-"""A file descriptor that is closed when the last call that uses it has ended."""
+"""A file descriptor that is closed when the last call that uses it has ended; no copies."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from typing import NoReturn, SupportsIndex
 
 
-class Descriptor:
+class Unique:
+    """What owns something of the kernel's, or knows that its owner is open."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuses to be copied and pickled: a copy would close what is not its own."""
+        raise TypeError(f"cannot copy or pickle {type(self).__name__!r} object")
+
+
+class Descriptor(Unique):
     """Owns a duplicate of a descriptor.
 
     A call takes a reference before it uses the number: another thread that closes the object

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,8 +37,8 @@ class Field:
         shape: Lengths of an array, outermost first; empty for one value. A char array's last
             length is in its size instead.
         struct: The layout of the value, where that is a struct or union.
-        bits: Of a bit-field, its first bit (counted from the lowest of the value at `offset`) and
-            its width.
+        bits: Of a bit-field, its first bit (counted from the lowest of the `size` bytes at
+            `offset`) and its width.
     """
 
     name: str
@@ -95,7 +97,7 @@ class Struct:
         """
         return Fields(self, buffer, offset)
 
-    def pack(self, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
+    def pack(self, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
         """Returns a record with these fields, and zeros elsewhere.
 
         Raises:
@@ -124,7 +126,8 @@ class Struct:
                 raise ValueError(f"NumPy has no bit-fields, and {self.name}.{member.name} is one")
             value: Any = member.struct.dtype if member.struct else "=" + member.code
             if member.code == "s":
-                value = f"S{member.item_size}"
+                # In an array of none, the size is not known, and must not be 0.
+                value = f"S{max(member.item_size, len(member.shape[:1]))}"
             formats.append((value, member.shape) if member.shape else value)
         layout: Any = {
             "names": list(self.fields),
@@ -163,8 +166,8 @@ class Fields:
         member, where = self._field(name)
         if member.struct:
             parts = [
-                Fields(member.struct, self._buffer, at)
-                for at in range(where.start, where.stop or 1, member.item_size or 1)
+                Fields(member.struct, self._buffer, where.start + i * member.item_size)
+                for i in range(prod(member.shape))
             ]
             return parts[0] if not member.shape else nest(tuple(parts), member.shape)
         raw = bytes(self._buffer[where])
@@ -172,7 +175,8 @@ class Fields:
             return get_bits(raw, member)
         if member.code == "s":
             size = member.item_size
-            return nest(tuple(raw[i : i + size] for i in range(0, len(raw), size)), member.shape)
+            texts = (raw[i * size : (i + 1) * size] for i in range(prod(member.shape)))
+            return nest(tuple(texts), member.shape)
         return nest(struct.unpack(f"={prod(member.shape)}{member.code}", raw), member.shape)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - a field may be anything
@@ -187,6 +191,9 @@ class Fields:
         except struct.error as error:
             raise ValueError(f"{self._struct.name}.{name}: {error}") from None
         self._buffer[where] = raw
+
+    def __reduce__(self) -> tuple[type[Fields], tuple[Struct, Bytes, int]]:
+        return Fields, (self._struct, self._buffer, self._offset)
 
     def __dir__(self) -> Iterator[str]:
         return iter(self._struct.fields)
@@ -225,23 +232,32 @@ def nest(values: tuple[Any, ...], shape: tuple[int, ...]) -> Any:  # noqa: ANN40
     if len(shape) == 1:
         return values
     step = prod(shape[1:])
-    return tuple(nest(values[i : i + step], shape[1:]) for i in range(0, len(values), step))
+    return tuple(nest(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0]))
 
 
 def get_bits(raw: bytes, member: Field) -> int:
     """Reads a bit-field."""
     first, width = member.bits or (0, 0)
-    value = (struct.unpack(f"={member.code.upper()}", raw)[0] >> first) & ((1 << width) - 1)
+    value = (whole(raw, member) >> first) & ((1 << width) - 1)
+    if member.code == "?":
+        return bool(value)
     signed = member.code.islower() and value >> (width - 1)
-    return int(value - (1 << width) if signed else value)
+    return value - (1 << width) if signed else value
 
 
 def set_bits(raw: bytes, member: Field, value: int) -> bytes:
     """Writes a bit-field, and leaves its neighbours alone; struct.error where it does not fit."""
     first, width = member.bits or (0, 0)
+    value = operator.index(value)  # also of NumPy's integers, which are narrower
     least = -(1 << (width - 1)) if member.code.islower() else 0
     if not least <= value < least + (1 << width):
         raise struct.error(f"{value} does not fit {width} bits")
-    code = f"={member.code.upper()}"
-    rest = struct.unpack(code, raw)[0] & ~(((1 << width) - 1) << first)
-    return struct.pack(code, rest | ((value & ((1 << width) - 1)) << first))
+    rest = whole(raw, member) & ~(((1 << width) - 1) << first)
+    return (rest | ((value & ((1 << width) - 1)) << first)).to_bytes(len(raw), sys.byteorder)
+
+
+def whole(raw: bytes, member: Field) -> int:
+    """Returns the number that holds a bit-field: of any size, where the struct is packed."""
+    if len(raw) != member.size:
+        raise struct.error(f"{member.size} bytes are needed, and the buffer has {len(raw)}")
+    return int.from_bytes(raw, sys.byteorder)

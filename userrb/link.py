@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from userrb._libbpf import ffi, lib
+from userrb.descriptor import Unique
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfLink:
+class BpfLink(Unique):
     """What `BpfProgram.attach` returns: the program runs on its event until this is closed.
 
     Use it as a context manager, or close it; dropped, it is closed. May be used from several
@@ -22,26 +22,24 @@ class BpfLink:
         program: The attached program's name.
     """
 
-    __slots__ = ("_handle", "_lock", "program")
+    __slots__ = ("_handle", "program")
 
     def __init__(self, handle: CData, program: str) -> None:
-        self._handle = handle
-        self._lock = threading.Lock()
+        # Destroyed, once, when this no longer refers to it.
+        self._handle: CData | None = ffi.gc(handle, lib.bpf_link__destroy)
         self.program = program
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return bool(self._handle == ffi.NULL)
+        return self._handle is None
 
     def close(self) -> None:
         """Detaches the program; may be called again.
 
         Source: `bpf_link__destroy` of libbpf.
         """
-        with self._lock:
-            lib.bpf_link__destroy(self._handle)
-            self._handle = ffi.NULL
+        self._handle = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,9 +50,6 @@ class BpfLink:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from userrb import log
 from userrb._libbpf import ffi, lib
-from userrb.descriptor import Descriptor
+from userrb.descriptor import Descriptor, Unique
 from userrb.errors import BpfError, ObjectClosed, PinExists, WrongMapType
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfMap:
+class BpfMap(Unique):
     """A map of a loaded `BpfObject`. May be used from several threads.
 
     Attributes:
@@ -91,7 +91,8 @@ class BpfMap:
 
         Source: `bpf_obj_pin` of libbpf.
         """
-        if lib.bpf_obj_pin(self.fileno(), os.fsencode(path)) < 0:
+        descriptor = self._open()
+        if lib.bpf_obj_pin(descriptor.number, os.fsencode(path)) < 0:
             if ffi.errno == errno.EEXIST:
                 raise PinExists(errno.EEXIST, f"pinning map {self.name!r}: {path} exists")
             raise log.failure(ffi.errno, f"pinning map {self.name!r} at {os.fspath(path)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from userrb import log
 from userrb._libbpf import ffi, lib
 from userrb.btf import read_structs
+from userrb.descriptor import Unique
 from userrb.errors import LoadError
 from userrb.layout import Struct
 from userrb.map import BpfMap
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
-class BpfObject:
+class BpfObject(Unique):
     """A BPF object file, as clang made it, loaded into the kernel.
 
     Use it as a context manager, or close it: the maps and programs go with it, but a map stays as
@@ -31,7 +32,8 @@ class BpfObject:
 
     Attributes:
         maps: The maps by name.
-        programs: The programs by name.
+        programs: The programs by name, but not those that libbpf leaves out because their section
+            begins with `?`.
         structs: The layouts of the named structs and unions in the object's BTF (`clang -g`): of
             global variables, maps and function parameters, but not of local variables. To have
             another one, name it in a global: `const struct event *unused`.
@@ -51,8 +53,9 @@ class BpfObject:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._lock = threading.Lock()
+        self._handle: CData | None
         self._handle = handle = self._load()
+        lock = threading.RLock()
         self.structs = MappingProxyType(read_structs(lib.bpf_object__btf(handle)))
         self.maps = MappingProxyType(
             {map_.name: map_ for map_ in map(BpfMap, each(lib.bpf_object__next_map, handle))}
@@ -61,8 +64,9 @@ class BpfObject:
             {
                 program.name: program
                 for program in (
-                    BpfProgram(part, self._lock)
+                    BpfProgram(part, handle, lock)
                     for part in each(lib.bpf_object__next_program, handle)
+                    if lib.bpf_program__fd(part) >= 0
                 )
             }
         )
@@ -75,8 +79,10 @@ class BpfObject:
     def _load(self) -> CData:
         log.take()
         handle = lib.bpf_object__open_file(os.fsencode(self.path), ffi.NULL)
+        number = ffi.errno
+        # Closed when nobody refers to it any more, also where the rest of this fails.
+        handle = ffi.gc(handle, lib.bpf_object__close)
         if handle == ffi.NULL:
-            number = ffi.errno
             if not os.path.exists(self.path):  # noqa: PTH110 - a path may be bytes
                 raise log.failure(number, f"opening {self.path}")
             raise log.failure(number, f"opening {self.path}", LoadError)
@@ -88,7 +94,7 @@ class BpfObject:
                 for map_ in each(lib.bpf_object__next_map, handle)
             )
             error = log.failure(-result, doing, LoadError)
-            lib.bpf_object__close(handle)
+            del handle  # now, and not with the traceback
             if ringbufs and isinstance(error, LoadError):
                 log.raise_if_kernel_too_old(doing, error)
             raise error
@@ -98,17 +104,15 @@ class BpfObject:
     def close(self) -> None:
         """Closes the object, its maps and its programs. May be called again.
 
-        What another thread is just running ends first; rings and links stay open.
+        What another thread is just running goes on, and keeps what it needs until it ends; rings
+        and links stay open.
         """
-        with self._lock:
-            if self._handle is None:
-                return
-            for map_ in self.maps.values():
-                map_._close()
-            for program in self.programs.values():
-                program._close()
-            lib.bpf_object__close(self._handle)
-            self._handle = None
+        # No lock: a signal handler may close the object while this very thread closes it.
+        for map_ in self.maps.values():
+            map_._close()
+        for program in self.programs.values():
+            program._close()
+        self._handle = None
 
     def __del__(self) -> None:
         if getattr(self, "programs", None) is not None:

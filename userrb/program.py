@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from userrb import log
 from userrb._libbpf import ffi, lib
-from userrb.descriptor import Descriptor
+from userrb.descriptor import Descriptor, Unique
 from userrb.errors import ObjectClosed
 from userrb.link import BpfLink
 
@@ -35,7 +35,7 @@ class TestRun(NamedTuple):
     ctx: bytes
 
 
-class BpfProgram:
+class BpfProgram(Unique):
     """A program of a loaded `BpfObject`.
 
     Attributes:
@@ -43,10 +43,11 @@ class BpfProgram:
         type: libbpf's name of the type, for example ``"syscall"``.
     """
 
-    __slots__ = ("_descriptor", "_handle", "_lock", "name", "type")
+    __slots__ = ("_descriptor", "_handle", "_lock", "_owner", "name", "type")
 
-    def __init__(self, handle: CData, lock: threading.Lock) -> None:
+    def __init__(self, handle: CData, owner: CData, lock: threading.RLock) -> None:
         self._handle = handle
+        self._owner: CData | None = owner  # of the handle: the object, open while this refers to it
         self._lock = lock  # the object's: held while libbpf's own structures are used
         self._descriptor: Descriptor | None = Descriptor(lib.bpf_program__fd(handle))
         self.name = ffi.string(lib.bpf_program__name(handle)).decode()
@@ -118,12 +119,14 @@ class BpfProgram:
 
         Source: `bpf_program__attach` of libbpf.
         """
+        owner = self._owner  # stays open during the call, whoever closes it meanwhile
+        self._open()
         with self._lock:
-            self._open()
             link = lib.bpf_program__attach(self._handle)
-            if link == ffi.NULL:
-                doing = f"attaching program {self.name!r} (type {self.type})"
-                raise log.failure(ffi.errno, doing)
+            number = ffi.errno
+        del owner
+        if link == ffi.NULL:
+            raise log.failure(number, f"attaching program {self.name!r} (type {self.type})")
         return BpfLink(link, self.name)
 
     def _open(self) -> Descriptor:
@@ -133,3 +136,4 @@ class BpfProgram:
 
     def _close(self) -> None:
         self._descriptor = None
+        self._owner = None

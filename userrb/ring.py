@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex, cast, runtime_c
 from userrb import _core
 from userrb.aio import when_room
 from userrb.errors import RingClosed, RingFull
-from userrb.map import get_pinned, require_user_ringbuf
+from userrb.map import BpfMap, get_pinned, require_user_ringbuf
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -72,6 +72,9 @@ class UserRingBuffer(_core.Ring):
                 os.close(fd)
         elif isinstance(map, int) and not isinstance(map, bool):
             self._open(map)
+        elif isinstance(map, BpfMap):
+            descriptor = map._open()  # kept open meanwhile, whoever closes the object
+            self._open(descriptor.number)
         elif isinstance(map, HasFileno):
             self._open(map.fileno())
         else:

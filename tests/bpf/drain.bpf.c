@@ -179,9 +179,35 @@ struct everything {
 	__u8 tail[];
 };
 
+/* Bit-fields that share a byte with others, or lie across the bounds of their type. */
+struct flags {
+	_Bool first : 1, second : 1, third : 1;
+};
+
+struct __attribute__((packed)) packed {
+	__u8 before : 3;
+	__u32 across : 30;
+	__s32 last : 7;
+};
+
+/* Members without a size. */
+struct nothing {};
+
+struct sizeless {
+	__u32 self;
+	struct nothing none, many[2];
+	char lines[0][16];
+	__u32 table[2][0];
+	struct point points[0];
+	char text[];
+};
+
 /* Types of local variables are not in the BTF; types of global ones are. */
 const struct event *event_layout __attribute__((unused));
 const struct everything *everything_layout __attribute__((unused));
+const struct sizeless *sizeless_layout __attribute__((unused));
+const struct flags *flags_layout __attribute__((unused));
+const struct packed *packed_layout __attribute__((unused));
 
 static long check_event(struct bpf_dynptr *sample, void *context)
 {

@@ -15,11 +15,15 @@ struct header {
 	uint32_t unused;
 };
 
+/* Wherever a view begins, and read once: another thread may write to them meanwhile. */
+typedef volatile int32_t __attribute__((aligned(1), may_alias)) offset32;
+typedef volatile int64_t __attribute__((aligned(1), may_alias)) offset64;
+
 int64_t batch_offset(const struct batch *batch, uint64_t i)
 {
 	if (batch->offset_width == 4)
-		return ((const int32_t *)batch->offsets)[i];
-	return ((const int64_t *)batch->offsets)[i];
+		return ((const offset32 *)batch->offsets)[i];
+	return ((const offset64 *)batch->offsets)[i];
 }
 
 static inline __attribute__((always_inline)) void
@@ -60,21 +64,23 @@ static uint64_t submit_fixed(struct batch *batch, uint8_t *to, uint64_t free_byt
 	return count * ring_room(batch->size);
 }
 
-static uint64_t submit_variable(struct batch *batch, uint8_t *to, uint64_t free_bytes)
+/* Returns false at an offset that has changed since it was checked. */
+static bool submit_variable(struct batch *batch, uint8_t *to, uint64_t free_bytes, int64_t largest,
+			    uint64_t *written)
 {
-	uint64_t written = 0;
-
 	while (batch->done < batch->count) {
 		int64_t start = batch_offset(batch, batch->done);
-		uint32_t size = batch_offset(batch, batch->done + 1) - start;
+		int64_t end = batch_offset(batch, batch->done + 1);
 
-		if (written + ring_room(size) > free_bytes)
+		if (start < 0 || end < start || end > batch->length || end - start > largest)
+			return false;
+		if (*written + ring_room(end - start) > free_bytes)
 			break;
-		put(to + written, batch->data + start, size);
-		written += ring_room(size);
+		put(to + *written, batch->data + start, end - start);
+		*written += ring_room(end - start);
 		batch->done++;
 	}
-	return written;
+	return true;
 }
 
 int batch_attempt(struct ring *ring, void *what)
@@ -82,13 +88,18 @@ int batch_attempt(struct ring *ring, void *what)
 	struct batch *batch = what;
 	uint64_t consumed = atomic_load_explicit(ring->consumer_pos, memory_order_acquire);
 	uint64_t produced = atomic_load_explicit(ring->producer_pos, memory_order_relaxed);
-	uint64_t free_bytes = ring->size - (produced - consumed);
+	uint64_t used = produced - consumed, written = 0;
+	/* More than there can be: another process produces without the lock. */
+	uint64_t free_bytes = used < ring->size ? ring->size - used : 0;
 	uint8_t *to = ring->data + (produced & (ring->size - 1));
+	bool valid = true;
 
 	if (batch->offsets)
-		produced += submit_variable(batch, to, free_bytes);
+		valid = submit_variable(batch, to, free_bytes, ring_largest(ring), &written);
 	else
-		produced += submit_fixed(batch, to, free_bytes);
-	atomic_store_explicit(ring->producer_pos, produced, memory_order_release);
+		written = submit_fixed(batch, to, free_bytes);
+	atomic_store_explicit(ring->producer_pos, produced + written, memory_order_release);
+	if (!valid)
+		return EINVAL;
 	return batch->done == batch->count ? 0 : EAGAIN;
 }

@@ -295,10 +295,15 @@ static PyObject *submit_batch(struct ring *ring, struct batch *batch, const Py_b
 	int result;
 
 	batch->data = data->buf;
+	batch->length = data->len;
 	batch->done = start;
 	/* An empty batch still tells that the ring is closed. */
 	result = ring_wait(ring, batch_attempt, batch, timeout_ms, data->len >= LENGTHY);
-	if (result < 0)
+	if (result == EINVAL)
+		PyErr_Format(PyExc_ValueError, "the offsets of record %llu changed during the call; "
+			     "the records before it were submitted",
+			     (unsigned long long)batch->done);
+	if (result < 0 || result == EINVAL)
 		return NULL;
 	return PyLong_FromUnsignedLongLong(batch->done - start);
 }

@@ -54,6 +54,7 @@ struct ring {
 	unsigned int users;		/* calls that use the ring without the GIL */
 	unsigned int generation;	/* fork_generation of the process that keeps this state */
 	bool closed;
+	bool seen;			/* a view may outlive the ring: its memory stays mapped */
 };
 
 /* Takes the lock; false, with an exception set and the lock released, when the ring is closed. */
@@ -122,13 +123,15 @@ int timeout_parse(PyObject *value, int *timeout_ms);
 
 struct batch {
 	const uint8_t *data;
+	int64_t length;			/* bytes of data */
 	uint32_t size;			/* of every record, when offsets is NULL */
 	const void *offsets;		/* Arrow's layout: count + 1 of them, 4 or 8 bytes wide */
 	int offset_width;
 	uint64_t count, done;		/* records in all, and submitted so far */
 };
 
-/* Submits the records that have room now; EAGAIN while some are left. */
+/* Submits the records that have room now; EAGAIN while some are left, EINVAL at an offset that was
+ * valid when the call began. */
 int batch_attempt(struct ring *ring, void *batch);
 int64_t batch_offset(const struct batch *batch, uint64_t i);
 

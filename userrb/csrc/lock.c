@@ -16,6 +16,7 @@
 struct map_lock {
 	uint32_t map_id;
 	unsigned int references;
+	bool forked;			/* a relative shares it, and may produce for as long as it lives */
 	pthread_mutex_t *mutex;		/* in a page of its own, MAP_SHARED */
 	struct map_lock *next;
 };
@@ -27,7 +28,11 @@ _Atomic unsigned int fork_generation;
 
 static void before_fork(void)
 {
+	struct map_lock *lock;
+
 	pthread_mutex_lock(&map_locks_mutex);
+	for (lock = map_locks; lock; lock = lock->next)
+		lock->forked = true;
 }
 
 static void after_fork_in_parent(void)
@@ -93,11 +98,11 @@ void map_lock_put(struct map_lock *lock)
 	struct map_lock **link;
 
 	pthread_mutex_lock(&map_locks_mutex);
-	if (--lock->references == 0) {
+	/* One that a relative shares is kept, for a ring that is opened on this map later. */
+	if (--lock->references == 0 && !lock->forked) {
 		for (link = &map_locks; *link != lock; link = &(*link)->next)
 			;
 		*link = lock->next;
-		/* Not destroyed, only unmapped: a forked child may still use its own mapping. */
 		munmap(lock->mutex, sizeof(*lock->mutex));
 		free(lock);
 	}

@@ -39,6 +39,8 @@ bool ring_enter(struct ring *ring)
 	if (ring->generation != fork_generation) {
 		/* A forked child: samples and running calls are the parent's, and stay so. */
 		ring->generation = fork_generation;
+		/* Views of these came along, and are out of reach here. */
+		ring->seen |= ring->reserved != NULL;
 		ring->reserved = NULL;
 		ring->users = 0;
 		/* The parent may be waiting on it: two waiters on one would steal each other's edges. */
@@ -60,7 +62,8 @@ void ring_pin(struct ring *ring)
 
 static void ring_free(struct ring *ring)
 {
-	user_ring_buffer__free(ring->rb);
+	if (!ring->seen)
+		user_ring_buffer__free(ring->rb);
 	ring->rb = NULL;
 	if (ring->consumer_pos)
 		munmap((void *)ring->consumer_pos, page_size());
@@ -206,7 +209,7 @@ static int ring_shut(struct ring *ring, bool force)
 
 static int ring_close_now(struct ring *ring, bool force)
 {
-	bool mapped, unused;
+	bool unused;
 	int result;
 
 	if (!ring->lock || ring->closed)
@@ -215,9 +218,10 @@ static int ring_close_now(struct ring *ring, bool force)
 		PyErr_Clear();		/* closed by another thread meanwhile */
 		return 0;
 	}
-	mapped = views_alive(ring);	/* at exit: memory that is still seen stays mapped */
+	if (force)
+		ring->seen |= views_alive(ring);
 	result = ring_shut(ring, force);
-	unused = result == 0 && ring->users == 0 && !mapped;
+	unused = result == 0 && ring->users == 0;
 	ring_leave(ring);
 	if (unused)
 		ring_free(ring);

@@ -30,7 +30,8 @@ static int64_t now_ns(void)
 static int waiter_open(struct ring *ring)
 {
 	struct epoll_event room = { .events = EPOLLOUT | EPOLLET };
-	struct epoll_event closing = { .events = EPOLLIN };
+	/* Edge-triggered as well: a forked child that closes its ring writes to this eventfd too. */
+	struct epoll_event closing = { .events = EPOLLIN | EPOLLET };
 	int epoll_fd = atomic_exchange(&ring->idle_fd, -1);
 
 	if (epoll_fd >= 0)
