@@ -39,6 +39,7 @@ $ ./good
 
 ```console
 $ cc -o bad bad.c
+bad.c: In function [..]
 ...
 $ echo $?
 1
@@ -78,16 +79,6 @@ def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]
     ]
     assert coverage.whole
     assert coverage.percent == 100
-
-
-def test_a_file_that_no_command_uses_is_unaccounted_for(
-    recorded: Callable[[str], Coverage],
-) -> None:
-    """A titled block beside an example, which nothing runs, is named with its line."""
-    coverage = recorded(console("$ echo a", "a") + '\n```c title="lost.c"\nint x;\n```\n')
-    assert [line.fate for line in coverage.lines] == [Fate.RAN, Fate.NONE]
-    assert "docs/index.md:10: no command uses the file 'lost.c'" in coverage.problems[0]
-    assert coverage.percent == 50
 
 
 def test_an_example_without_a_record_is_unaccounted_for(tmp_path: Path) -> None:

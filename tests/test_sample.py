@@ -320,7 +320,7 @@ def test_the_lock_outlives_the_ring_that_was_forked(bpf: userrb.BpfObject) -> No
 
 
 def test_a_ring_that_keeps_its_own_sample_is_collected(bpf: userrb.BpfObject, drain: Drain) -> None:
-    """F8: a subclass with a sample of its own in an attribute does not keep it reserved for ever."""
+    """F8: a subclass with a sample of its own in an attribute does not keep it for ever."""
 
     class Keeper(userrb.UserRingBuffer):
         kept: userrb.Sample
