@@ -67,8 +67,16 @@ def test_a_batch_that_waits_can_be_interrupted(ring: userrb.UserRingBuffer) -> N
         lambda: ring.submit_many(bytes(8 * 300), 8, -1),
         lambda: ring.write(bytes(8), -1),
     ):
-        with signals(signal.SIGINT, 0.1), pytest.raises(KeyboardInterrupt):
+        with signals(signal.SIGINT, 0.1), pytest.raises(KeyboardInterrupt) as caught:
             call()
+    assert not hasattr(caught.value, "submitted")
+
+
+def test_an_interrupted_batch_tells_how_far_it_came(ring: userrb.UserRingBuffer) -> None:
+    """The exception that ends the wait carries how many records are in the ring."""
+    with signals(signal.SIGINT, 0.1), pytest.raises(KeyboardInterrupt) as caught:
+        ring.submit_many(bytes(8 * 300), 8, -1)
+    assert getattr(caught.value, "submitted", None) == 256
 
 
 def test_other_threads_run_while_one_waits(ring: userrb.UserRingBuffer) -> None:

@@ -241,6 +241,8 @@ class Ring:
             SampleTooLarge: `E2BIG`, a record never fits; nothing was submitted.
             BadTimeout: `EINVAL`.
             RingClosed: The ring is closed, or another thread closed it meanwhile.
+            KeyboardInterrupt: Or whatever a signal handler raises during the wait. What ends a wait
+                tells in its attribute `submitted` how many records were submitted before.
             ValueError: The buffer is not a whole number of records, or the offsets are none.
 
         Example:

@@ -34,9 +34,10 @@ class UserRingBuffer(_core.Ring):
     """The producer's end of a `BPF_MAP_TYPE_USER_RINGBUF`.
 
     Samples go to the BPF program that calls `bpf_user_ringbuf_drain`, in the order in which they
-    were reserved. Every method may be called from several threads, and in forked children: the
-    ring locks where libbpf leaves it to the caller, and all rings of one map share the lock. Two
-    unrelated processes must not produce into one map: nothing locks between them.
+    were reserved. Every method may be called from several threads: the ring locks where libbpf
+    leaves it to the caller, and all rings of one map share the lock. A forked child may use the
+    rings that were open before the fork, and others of their maps. Nothing locks between processes
+    that opened their rings apart, unrelated ones or after a fork: only one of them may produce.
 
     Closing discards the samples that are still reserved, so that the samples behind them are
     drained; so does the end of the interpreter. A process that is killed with a sample reserved

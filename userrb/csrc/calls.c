@@ -184,25 +184,14 @@ static PyObject *ring_discard(PyObject *self, PyObject *sample)
 	return finish(self, sample, SAMPLE_DISCARDED);
 }
 
-/* ---- write: reserve, copy, submit in one call */
-
-static int write_attempt(struct ring *ring, void *what)
-{
-	const Py_buffer *data = what;
-	void *memory = ring_try_reserve(ring, data->len);
-
-	if (!memory)
-		return errno == ENOSPC ? EAGAIN : errno;
-	memcpy(memory, data->buf, data->len);
-	user_ring_buffer__submit(ring->rb, memory);
-	return 0;
-}
+/* ---- write: a batch of one, so that a process that is killed in it leaves no sample reserved */
 
 static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t count,
 			    PyObject *keywords)
 {
 	static const struct signature signature = { "write", 1, 2, 2, { "data", "timeout_ms" } };
 	struct ring *ring = (struct ring *)self;
+	struct batch batch = { .count = 1 };
 	PyObject *values[PARAMETERS_MAX];
 	int timeout_ms = 0, result;
 	Py_buffer data;
@@ -215,7 +204,10 @@ static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t co
 		PyBuffer_Release(&data);
 		return NULL;
 	}
-	result = ring_wait(ring, write_attempt, &data, timeout_ms, false);
+	batch.data = data.buf;
+	batch.size = data.len;
+	batch.length = data.len;
+	result = ring_wait(ring, batch_attempt, &batch, timeout_ms, false);
 	PyBuffer_Release(&data);
 	if (result == 0)
 		Py_RETURN_NONE;
@@ -289,6 +281,22 @@ static bool records_variable(const struct ring *ring, struct batch *batch, const
 	return true;
 }
 
+/* Lets the exception that is set say how many records were submitted before it; NULL. */
+static PyObject *note_submitted(uint64_t submitted)
+{
+	PyObject *type, *value, *traceback, *count;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	PyErr_NormalizeException(&type, &value, &traceback);
+	count = PyLong_FromUnsignedLongLong(submitted);
+	/* An exception that takes no attribute is raised without. */
+	if (!count || PyObject_SetAttrString(value, "submitted", count))
+		PyErr_Clear();
+	Py_XDECREF(count);
+	PyErr_Restore(type, value, traceback);
+	return NULL;
+}
+
 static PyObject *submit_batch(struct ring *ring, struct batch *batch, const Py_buffer *data,
 			      uint64_t start, int timeout_ms)
 {
@@ -304,7 +312,7 @@ static PyObject *submit_batch(struct ring *ring, struct batch *batch, const Py_b
 			     "the records before it were submitted",
 			     (unsigned long long)batch->done);
 	if (result < 0 || result == EINVAL)
-		return NULL;
+		return note_submitted(batch->done - start);
 	return PyLong_FromUnsignedLongLong(batch->done - start);
 }
 
