@@ -1,7 +1,8 @@
 """Account to coverage: what became of every code block of every page, and where it is written.
 
 A block counts if it is checked for what it claims to be: commands and files if a record shows that
-they ran as they stand on the page, what is only shown if it parses.
+they ran as they stand on the page (which no file did that nothing opened), what is only shown if it
+parses.
 """
 
 from __future__ import annotations
@@ -145,14 +146,9 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     if role(block) is Role.CONSOLE:
         refused = any(c.block == block and status for c, status in commands)
         return Line(block, Fate.REFUSED if refused else Fate.RAN, "", example, kernels)
-    uses = [status for c, status in commands if _names(c, str(block.title))]
-    if any(uses):
-        fate = Fate.REFUSED
-    elif not uses and not _mentioned(block, example):
-        why = f"no command uses the file {block.title!r}; use it, or take it out"
-        return Line(block, Fate.NONE, why, example)
-    else:
-        fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
+    if any(status and _names(c, str(block.title)) for c, status in commands):
+        return Line(block, Fate.REFUSED, "", example, kernels)
+    fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
     return Line(block, fate, "", example, kernels)
 
 
@@ -170,9 +166,3 @@ def _names(command: Command, file: str) -> bool:
     path = Path(file)
     names = {file, f"./{file}", str(path.with_suffix(".o")), f"./{path.with_suffix('.o')}"}
     return not names.isdisjoint(_WORD.findall(command.text))
-
-
-def _mentioned(block: Block, example: Example) -> bool:
-    """Say whether another file of the example names this one, as an include does."""
-    name = re.compile(rf"(?<![\w./-]){re.escape(Path(str(block.title)).name)}(?![\w-])")
-    return any(other != block and name.search(other.text) for other in example.blocks)

@@ -40,6 +40,8 @@ $ ./good
 ```console
 $ cc -o bad bad.c
 ...
+[..] error: [..]
+...
 $ echo $?
 1
 ```
@@ -68,6 +70,7 @@ def recorded(tmp_path: Path) -> Callable[[str], Coverage]:
 def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]) -> None:
     """Files are compiled, commands ran, what had to fail is refused, the rest is illustration."""
     coverage = recorded(FAILING)
+    assert not coverage.problems
     assert [(line.what, line.fate) for line in coverage.lines] == [
         ("good.c", Fate.COMPILED),
         ("own.h", Fate.COMPILED),
@@ -80,14 +83,17 @@ def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]
     assert coverage.percent == 100
 
 
-def test_a_file_that_no_command_uses_is_unaccounted_for(
-    recorded: Callable[[str], Coverage],
+def test_a_block_added_after_the_record_is_unaccounted_for(
+    recorded: Callable[[str], Coverage], tmp_path: Path
 ) -> None:
-    """A titled block beside an example, which nothing runs, is named with its line."""
-    coverage = recorded(console("$ echo a", "a") + '\n```c title="lost.c"\nint x;\n```\n')
-    assert [line.fate for line in coverage.lines] == [Fate.RAN, Fate.NONE]
-    assert "docs/index.md:10: no command uses the file 'lost.c'" in coverage.problems[0]
-    assert coverage.percent == 50
+    """What is put beside a recorded example makes it another one, which has yet to run."""
+    text = console("$ echo a", "a")
+    assert recorded(text).percent == 100
+    (tmp_path / "docs/index.md").write_text(text + '\n```c title="lost.c"\nint x;\n```\n')
+    coverage = cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
+    assert [line.fate for line in coverage.lines] == [Fate.NONE, Fate.NONE]
+    assert any("docs/index.md:10: the example" in problem for problem in coverage.problems)
+    assert coverage.percent == 0
 
 
 def test_an_example_without_a_record_is_unaccounted_for(tmp_path: Path) -> None:
