@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from proof.positions import Origin
 PROMPT = "$ "
 CONTINUATION = "> "
 STATUS = "echo $?"
+_SUDO = re.compile(r"(?:^|[;&|({!]|\b(?:do|then|else|time|while|until|if))\s*sudo\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,8 @@ class Command:
 
     @property
     def needs_kernel(self) -> bool:
-        """Whether it runs on the chosen kernel: it does if it begins with `sudo`."""
-        words = self.text.split(maxsplit=1)
-        return bool(words) and words[0] == "sudo"
+        """Whether it runs on the chosen kernel: it does if it, or a part of it, calls `sudo`."""
+        return _SUDO.search(self.text) is not None
 
     def comparable(self, printed: Sequence[str]) -> list[str]:
         """Return the printed lines that a page can show: no block keeps empty lines at its end."""

@@ -146,9 +146,11 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     if role(block) is Role.CONSOLE:
         refused = any(c.block == block and status for c, status in commands)
         return Line(block, Fate.REFUSED if refused else Fate.RAN, "", example, kernels)
-    if any(status and _names(c, str(block.title)) for c, status in commands):
-        return Line(block, Fate.REFUSED, "", example, kernels)
-    fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
+    # That a command opened the file was seen when the example ran.
+    if any(status for c, status in commands if _names(c, str(block.title))):
+        fate = Fate.REFUSED
+    else:
+        fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
     return Line(block, fate, "", example, kernels)
 
 

@@ -178,15 +178,32 @@ def write(proof: Proof, kernel: Kernel, records: Path, docs: str) -> Path:
     return path
 
 
-def misplaced(examples: Sequence[Example], records: Path, docs: str) -> Iterator[ProofError]:
-    """Yield what is wrong with the records that belong to none of the examples, of all pages."""
-    places = {path_of(e, records, docs): (e.page, e.id) for e in examples}
-    for path in sorted(records.rglob("*.json")):
-        record = read(path)
-        if places.get(path) != (record.page, record.example):
+def astray(examples: Sequence[Example], records: Path, docs: str) -> Iterator[ProofError]:
+    """Yield what is wrong between the examples of all pages and the records, either way.
+
+    The site asks for the records of its own pages; README.md, say, is none of them.
+    """
+    places = {path_of(example, records, docs): example for example in examples}
+    kept = {path: read(path) for path in sorted(records.rglob("*.json"))}
+    for path, example in places.items():
+        record = kept.get(path)
+        if not (
+            record
+            and record.runs
+            and record.hash == digest(example)
+            and all(is_shown(run, example) for run in record.runs)
+        ):
             yield ProofError(
-                f"{path}: this record is of {record.page}::{record.example}, which no page has, or"
-                f" which is recorded elsewhere; bring the example back, or run `{COMMAND}`"
+                f"{example.name} has no record of how it stands on the page, which belongs into"
+                f" {path.relative_to(records.parent)}: run `{COMMAND}`"
+            )
+    for path, record in kept.items():
+        owner = places.get(path)
+        if not owner or (owner.page, owner.id) != (record.page, record.example):
+            yield ProofError(
+                f"{path.relative_to(records.parent)}: this record is of"
+                f" {record.page}::{record.example}, which no page has, or which is recorded"
+                f" elsewhere; bring the example back, or run `{COMMAND}`"
             )
 
 

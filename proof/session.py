@@ -112,8 +112,14 @@ def repeat(
             directory.mkdir()
         for name, text in files.items():
             path = home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+            except OSError as error:
+                raise ProofError(
+                    f"the file {name!r} of an example cannot be written ({error.strerror}); give"
+                    " it another title"
+                ) from error
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         kernel.install_sudo(tools)

@@ -107,3 +107,11 @@ def test_a_big_endian_machine_is_told_so(
     monkeypatch.setattr(sys, "byteorder", "big")
     assert main(["demo"]) == 1
     assert "this one is big-endian" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["doctor", "demo"])
+def test_a_command_without_standard_output_says_it_with_its_status(command: str) -> None:
+    """Where a shell has closed standard output, only the exit status tells."""
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "userrb", command]
+    done = subprocess.run(shell, check=True, stderr=subprocess.PIPE, text=True)
+    assert done.stderr == ""

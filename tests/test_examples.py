@@ -11,7 +11,7 @@ from proof.examples import Account, Example, read_page
 from proof.kernel import Host
 from proof.page import open_site
 from proof.prove import prove
-from proof.record import misplaced
+from proof.record import astray
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "mkdocs.yml"
@@ -56,9 +56,9 @@ def test_example(example: Example) -> None:
         pytest.fail("\n".join(proof.failures), pytrace=False)
 
 
-def test_every_record_is_of_an_example() -> None:
-    """No record is left of an example that went away, or stands in another's place."""
-    problems = [str(p) for p in misplaced(_EXAMPLES, ROOT / "records", "docs")]
+def test_examples_and_records_belong_together() -> None:
+    """Each example is recorded as it stands on its page, and no record is of anything else."""
+    problems = [str(p) for p in astray(_EXAMPLES, ROOT / "records", "docs")]
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

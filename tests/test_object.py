@@ -244,7 +244,7 @@ def test_an_object_is_closed_while_a_program_is_attached(compile_bpf: Compile) -
 def test_a_program_that_is_not_loaded_is_left_out(compile_bpf: Compile) -> None:
     """An object with an optional program, SEC("?..."), opens without it."""
     with userrb.BpfObject(compile_bpf("optional")) as bpf:
-        assert set(bpf.programs) == {"always"}
+        assert set(bpf.programs) == {"always", "mark"}
 
 
 def test_an_object_that_fails_halfway_is_closed(
@@ -258,3 +258,23 @@ def test_an_object_that_fails_halfway_is_closed(
             userrb.BpfObject(compile_bpf("drain"))
     gc.collect()
     assert set(Path("/proc/self/fd").iterdir()) <= before
+
+
+@pytest.mark.parametrize("given", [12, 192])
+def test_a_test_run_returns_the_context_after_the_run(compile_bpf: Compile, given: int) -> None:
+    """What a tc program does to its context is in the answer; `mark` is the third number."""
+    context = struct.pack("=3I", 0, 0, 41).ljust(given, b"\0")
+    with userrb.BpfObject(compile_bpf("optional")) as bpf:
+        run = bpf.programs["mark"].test_run(data=bytes(64), ctx=context)
+    assert struct.unpack_from("=3I", run.ctx)[2] == 42
+
+
+def test_a_path_with_a_null_byte_is_a_value_error(bpf: userrb.BpfObject) -> None:
+    """A path does not end at a null byte, as it would in C."""
+    for call in (
+        lambda: userrb.BpfObject(f"{bpf.path}\0.o"),
+        lambda: bpf.maps["samples"].pin("/nowhere\0"),
+        lambda: userrb.UserRingBuffer("/nowhere\0"),
+    ):
+        with pytest.raises(ValueError, match="null byte"):
+            call()

@@ -39,6 +39,7 @@ $ ./good
 
 ```console
 $ cc -o bad bad.c
+bad.c: In function [..]
 ...
 [..] error: [..]
 ...
@@ -81,19 +82,6 @@ def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]
     ]
     assert coverage.whole
     assert coverage.percent == 100
-
-
-def test_a_block_added_after_the_record_is_unaccounted_for(
-    recorded: Callable[[str], Coverage], tmp_path: Path
-) -> None:
-    """What is put beside a recorded example makes it another one, which has yet to run."""
-    text = console("$ echo a", "a")
-    assert recorded(text).percent == 100
-    (tmp_path / "docs/index.md").write_text(text + '\n```c title="lost.c"\nint x;\n```\n')
-    coverage = cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
-    assert [line.fate for line in coverage.lines] == [Fate.NONE, Fate.NONE]
-    assert any("docs/index.md:10: the example" in problem for problem in coverage.problems)
-    assert coverage.percent == 0
 
 
 def test_an_example_without_a_record_is_unaccounted_for(tmp_path: Path) -> None:

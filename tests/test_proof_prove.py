@@ -280,6 +280,21 @@ def test_alternatives_that_differ_fail(scratch: Scratch) -> None:
     assert "--- docs/index.md:6\n  +++ docs/index.md:15\n  -1\n  +2" in failure
 
 
+@pytest.mark.parametrize("command", ["cd . && %s", "true | %s", "for i in 1; do %s; done", "(%s)"])
+def test_sudo_within_a_command_is_compared(scratch: Scratch, command: str) -> None:
+    """What a part of a command does with sudo counts as run on the kernel, and is compared."""
+    page = ALTERNATIVES.replace("sudo echo {}", command % "sudo echo {}")
+    proof = scratch.prove(page.format(1, 1, 1, 1))
+    assert not proof.failures
+    assert proof.on_kernel
+    assert "print different things" in scratch.failure(page.format(1, 1, 2, 2))
+
+
+def test_the_word_sudo_alone_runs_nothing(scratch: Scratch) -> None:
+    """A command that only names sudo is no run on the kernel."""
+    assert not scratch.prove(console("$ echo install sudo first", "install sudo first")).on_kernel
+
+
 def test_alternatives_may_differ_where_the_page_says_so(scratch: Scratch) -> None:
     """The class `differs` on the blocks, or a wildcard on both sides, lets them differ."""
     page = ALTERNATIVES.format(1, 1, 2, 2)

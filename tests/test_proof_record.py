@@ -16,7 +16,7 @@ from mkdocs.exceptions import Abort
 from proof_support import ROOT, Scratch, console
 
 from proof.__main__ import main
-from proof.record import misplaced
+from proof.record import astray
 
 PAGE = """\
 # Page
@@ -414,18 +414,31 @@ def test_whatever_was_recorded_is_read_as_shown(scratch: Scratch) -> None:
 
 
 def test_a_record_of_no_example_is_named(scratch: Scratch) -> None:
-    """A record that no example has, or that stands in another's place, is misplaced."""
+    """A record that no example has, or that stands in another's place, is astray."""
     examples = scratch.page(PAGE).examples
     records = scratch.root / "records"
     record()
-    assert not list(misplaced(examples, records, "docs"))
-    (problem,) = misplaced([], records, "docs")
-    assert re.search(
-        r"index/example\.json: this record is of docs/index\.md::example", str(problem)
-    )
+    assert not list(astray(examples, records, "docs"))
+    (problem,) = astray([], records, "docs")
+    assert str(problem).startswith(f"{RECORD}: this record is of docs/index.md::example, which no")
     (scratch.root / RECORD).rename(records / "index/other.json")
-    (problem,) = misplaced(examples, records, "docs")
-    assert "index/other.json: this record" in str(problem)
+    missing, problem = astray(examples, records, "docs")
+    assert "docs/index.md::example has no record" in str(missing)
+    assert str(problem).startswith("records/index/other.json: this record is of docs/index.md::ex")
+
+
+def test_an_example_beside_the_site_needs_its_record(scratch: Scratch) -> None:
+    """README.md's example, which no build asks for, is named without a record of its text."""
+    records = scratch.root / "records"
+    account = scratch.page(PAGE, "README.md")
+    (problem,) = astray(account.examples, records, "docs")
+    assert "README.md::example has no record of how it stands on the page" in str(problem)
+    record("README.md")
+    assert not list(astray(account.examples, records, "docs"))
+    (problem,) = astray(
+        scratch.page(PAGE.replace("one", "1"), "README.md").examples, records, "docs"
+    )
+    assert "belongs into records/README/example.json: run `make record`" in str(problem)
 
 
 def test_the_built_page_gives_what_the_page_shows(scratch: Scratch) -> None:

@@ -124,6 +124,13 @@ def test_files_may_lie_in_directories() -> None:
     assert done.outcomes[0].output.decode() == "über\n"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/b"])
+def test_a_file_that_cannot_be_written_is_named(name: str) -> None:
+    """A name that is too long, or below another file, is an error with advice."""
+    with pytest.raises(ProofError, match=f"the file '{name}' of an example cannot be written"):
+        repeat({"a": "1", name: "2"}, ["true"], Host())
+
+
 def test_the_environment_is_a_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """PATH begins with the virtual environment, and nothing of the caller's is there."""
     monkeypatch.setenv("MAKEFLAGS", "-j9")

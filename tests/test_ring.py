@@ -6,6 +6,8 @@ import array
 import errno
 import os
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -319,3 +321,21 @@ def test_threads_lose_nothing(bpf: userrb.BpfObject) -> None:
     while any(thread.is_alive() for thread in threads):
         drained += drain().retval
     assert drained + drain().retval == 4 * each
+
+
+def test_the_log_of_a_ring_that_does_not_open_is_its_own(bpf: userrb.BpfObject) -> None:
+    """What libbpf prints while a ring is opened stands in that exception, and in no later one."""
+    program = (
+        "import os, resource, sys, userrb\n"
+        "bpf = userrb.BpfObject(sys.argv[1])\n"
+        "free = os.dup(0)\n"
+        "os.close(free)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (free + 2, 4096))\n"
+        "try: userrb.UserRingBuffer(bpf.maps['samples'])\n"
+        "except userrb.BpfError as error: print(error.errno, 'epoll' in error.log)\n"
+        "try: bpf.programs['drain'].attach()\n"
+        "except userrb.BpfError as error: print('epoll' in error.log)\n"
+    )
+    command = [sys.executable, "-c", program, bpf.path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == f"{errno.EMFILE} True\nFalse\n"

@@ -317,3 +317,18 @@ def test_the_lock_outlives_the_ring_that_was_forked(bpf: userrb.BpfObject) -> No
         drained += drain().retval
     with ring:
         assert drained + drain().retval == 2 * each
+
+
+def test_a_ring_that_keeps_its_own_sample_is_collected(bpf: userrb.BpfObject, drain: Drain) -> None:
+    """F8: a subclass with a sample of its own in an attribute does not keep it for ever."""
+
+    class Keeper(userrb.UserRingBuffer):
+        kept: userrb.Sample
+
+    ring = Keeper(bpf.maps["samples"])
+    ring.kept = ring.reserve(8)
+    del ring
+    gc.collect()
+    with userrb.UserRingBuffer(bpf.maps["samples"]) as other:
+        other.write(bytes(8))
+        assert drain() == 1

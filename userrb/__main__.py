@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import userrb
 from userrb import demo, doctor
@@ -41,6 +42,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit status."""
     chosen = parse(arguments)
+    if sys.stdout is None:  # a shell's >&-
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
     try:
         status = doctor.main(as_json=chosen.json) if chosen.command == "doctor" else demo.main()
         sys.stdout.flush()

@@ -19,7 +19,13 @@ LEVELS = {"0": logging.WARNING, "1": logging.INFO}
 
 MARK = re.compile(r"^[01](?=libbpf: )", re.MULTILINE)
 
-lib.userrb_log_start()
+
+def listen() -> None:
+    """Has libbpf print to this module: another user of libbpf may have taken that over."""
+    lib.userrb_log_start()
+
+
+listen()
 
 
 def take() -> str:
@@ -63,10 +69,15 @@ def failure(number: int, doing: str, kind: type[BpfError] = BpfError) -> BpfErro
     elif number == errno.ENOENT and kind is BpfError:
         kind = ObjectNotFound
     error = kind(number, words)
+    add(error, log)
+    return error
+
+
+def add(error: BpfError, log: str) -> None:
+    """Puts libbpf's log in an exception."""
     error.log = log
     if log:
         error.add_note(log)
-    return error
 
 
 def privilege_hint() -> str:

@@ -92,7 +92,7 @@ class BpfMap(Unique):
         Source: `bpf_obj_pin` of libbpf.
         """
         descriptor = self._open()
-        if lib.bpf_obj_pin(descriptor.number, os.fsencode(path)) < 0:
+        if lib.bpf_obj_pin(descriptor.number, encode(path)) < 0:
             if ffi.errno == errno.EEXIST:
                 raise PinExists(errno.EEXIST, f"pinning map {self.name!r}: {path} exists")
             raise log.failure(ffi.errno, f"pinning map {self.name!r} at {os.fspath(path)}")
@@ -104,6 +104,18 @@ class BpfMap(Unique):
 
     def _close(self) -> None:
         self._descriptor = None
+
+
+def encode(path: str | os.PathLike[str]) -> bytes:
+    """Returns a path for C.
+
+    Raises:
+        ValueError: It has a null byte, at which C would end it.
+    """
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError(f"embedded null byte in path {os.fspath(path)!r}")
+    return encoded
 
 
 def type_name(number: int) -> str:
@@ -154,7 +166,7 @@ def get_pinned(path: str | os.PathLike[str]) -> int:
         NotPermitted: The process may not open it.
         BpfError: The path is not on a BPF file system (`EINVAL`), and so on.
     """
-    fd = lib.bpf_obj_get(os.fsencode(path))
+    fd = lib.bpf_obj_get(encode(path))
     if fd < 0:
         raise log.failure(ffi.errno, f"opening the pinned map {os.fspath(path)}")
     return int(fd)

@@ -14,7 +14,7 @@ from userrb.btf import read_structs
 from userrb.descriptor import Unique
 from userrb.errors import LoadError
 from userrb.layout import Struct
-from userrb.map import BpfMap
+from userrb.map import BpfMap, encode
 from userrb.program import BpfProgram
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ class BpfObject(Unique):
         return self._handle is None
 
     def _load(self) -> CData:
+        log.listen()
         log.take()
-        handle = lib.bpf_object__open_file(os.fsencode(self.path), ffi.NULL)
+        handle = lib.bpf_object__open_file(encode(self.path), ffi.NULL)
         number = ffi.errno
         # Closed when nobody refers to it any more, also where the rest of this fails.
         handle = ffi.gc(handle, lib.bpf_object__close)

@@ -14,6 +14,9 @@ from userrb.link import BpfLink
 DATA_OUT_ROOM = 256
 """Bytes by which a program may lengthen its packet in a test run."""
 
+CTX_OUT_ROOM = 4096
+"""Bytes by which the kernel's context may be longer than the one that it was given."""
+
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
@@ -26,7 +29,8 @@ class TestRun(NamedTuple):
         retval: The program's return value, as the C `int` that it is in the source.
         duration_ns: Mean time of a run, in nanoseconds, where the program type reports it.
         data: The packet after the run, for program types that take one.
-        ctx: The context after the run; a `syscall` program may answer in it.
+        ctx: The context after the run, where one was given; a `syscall` program may answer in it.
+            Beside a packet it is all of the kernel's, also if less was given.
     """
 
     retval: int
@@ -95,6 +99,10 @@ class BpfProgram(Unique):
             options.data_out, options.data_size_out = data_out, len(data_out)
         if ctx:
             options.ctx_in, options.ctx_size_in = context, len(ctx)
+        answer = context
+        if data and ctx:  # the kernel answers apart, with all of its context; else in place
+            answer = ffi.new("char[]", len(ctx) + CTX_OUT_ROOM)
+            options.ctx_out, options.ctx_size_out = answer, len(answer)
         options.repeat = repeat
         if lib.userrb_test_run(program.number, options) < 0:
             raise log.failure(ffi.errno, f"test run of program {self.name!r} (type {self.type})")
@@ -102,7 +110,7 @@ class BpfProgram(Unique):
             retval=int(ffi.cast("int32_t", options.retval)),
             duration_ns=options.duration,
             data=ffi.buffer(data_out, options.data_size_out)[:] if data else b"",
-            ctx=ffi.buffer(context, len(ctx))[:] if ctx else b"",
+            ctx=ffi.buffer(answer, options.ctx_size_out or len(ctx))[:] if ctx else b"",
         )
 
     def attach(self) -> BpfLink:

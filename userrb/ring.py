@@ -11,9 +11,9 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex, cast, runtime_checkable
 
-from userrb import _core
+from userrb import _core, log
 from userrb.aio import when_room
-from userrb.errors import RingClosed, RingFull
+from userrb.errors import BpfError, RingClosed, RingFull
 from userrb.map import BpfMap, get_pinned, require_user_ringbuf
 
 if TYPE_CHECKING:
@@ -195,7 +195,11 @@ class UserRingBuffer(_core.Ring):
 
     def _open(self, fd: int) -> None:
         require_user_ringbuf(fd)
-        super().__init__(fd)
+        try:
+            super().__init__(fd)
+        except BpfError as error:
+            log.add(error, log.take())
+            raise
         _open_rings.add(self)
 
     def __enter__(self) -> Self:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A program that libbpf does not load unless it is told to. */
+/* A program that libbpf does not load unless it is told to, and one that takes a packet. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -12,6 +12,13 @@ int sometimes(void *context)
 SEC("syscall")
 int always(void *context)
 {
+	return 0;
+}
+
+SEC("tc")
+int mark(struct __sk_buff *packet)
+{
+	packet->mark++;
 	return 0;
 }
 

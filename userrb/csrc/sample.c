@@ -296,11 +296,20 @@ static PyObject *sample_repr(PyObject *self)
 				    names[sample_state(sample->word)]);
 }
 
+/* A subclass of the ring may keep its samples: that is a cycle, and must not keep them reserved. */
+static int sample_traverse(PyObject *self, visitproc visit, void *arg)
+{
+	Py_VISIT(Py_TYPE(self));
+	Py_VISIT((PyObject *)((struct sample *)self)->ring);
+	return 0;
+}
+
 static void sample_dealloc(PyObject *self)
 {
 	struct sample *sample = (struct sample *)self;
 	PyTypeObject *type = Py_TYPE(self);
 
+	PyObject_GC_UnTrack(self);
 	if (sample_state(sample->word) == SAMPLE_RESERVED)
 		sample_discard_or_defer(sample);
 	Py_XDECREF((PyObject *)sample->ring);
@@ -318,6 +327,7 @@ static PyType_Slot sample_slots[] = {
 	{ Py_tp_doc, DOC_Sample },
 	{ Py_tp_methods, sample_methods },
 	{ Py_tp_repr, sample_repr },
+	{ Py_tp_traverse, sample_traverse },
 	{ Py_tp_dealloc, sample_dealloc },
 	{ Py_bf_getbuffer, sample_getbuffer },
 	{ Py_bf_releasebuffer, sample_releasebuffer },
@@ -330,7 +340,8 @@ static PyType_Slot sample_slots[] = {
 static PyType_Spec sample_spec = {
 	.name = "userrb.Sample",
 	.basicsize = sizeof(struct sample),
-	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+		 Py_TPFLAGS_IMMUTABLETYPE,
 	.slots = sample_slots,
 };
 
