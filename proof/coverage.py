@@ -1,8 +1,7 @@
 """Account to coverage: what became of every code block of every page, and where it is written.
 
 A block counts if it is checked for what it claims to be: commands and files if a record shows that
-they ran as they stand on the page (which no file did that nothing opened), what is only shown if it
-parses.
+they ran as they stand on the page, what is only shown if it parses.
 """
 
 from __future__ import annotations

@@ -41,8 +41,6 @@ $ ./good
 $ cc -o bad bad.c
 bad.c: In function [..]
 ...
-[..] error: [..]
-...
 $ echo $?
 1
 ```
@@ -71,7 +69,6 @@ def recorded(tmp_path: Path) -> Callable[[str], Coverage]:
 def test_each_block_is_called_what_it_became(recorded: Callable[[str], Coverage]) -> None:
     """Files are compiled, commands ran, what had to fail is refused, the rest is illustration."""
     coverage = recorded(FAILING)
-    assert not coverage.problems
     assert [(line.what, line.fate) for line in coverage.lines] == [
         ("good.c", Fate.COMPILED),
         ("own.h", Fate.COMPILED),
