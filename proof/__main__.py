@@ -1,4 +1,4 @@
-"""The command line: `python -m proof record [pages]` and its kin, from the repository's root."""
+"""The command line: `python -m proof record [pages]` and its kin."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from proof.prove import prove
 from proof.record import path_of, remove_orphans, write
 from proof.session import LIMIT
 from proof.update import update_output
+from proof.vm.command_line import add_kernels, add_run
 
 RECORDS = "records"
 
@@ -24,12 +25,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=Path("mkdocs.yml"), help="the site")
     subcommands = parser.add_subparsers(required=True, metavar="command")
     _add_record(subcommands)
+    add_run(subcommands)
+    add_kernels(subcommands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.do(options)
     except ProofError as error:
         print(f"proof: {error}", file=sys.stderr)
-        return 1
+        failed: int = options.failed
+        return failed
+    except BrokenPipeError:
+        return 141  # as of a shell: whoever read our output has gone
+    except KeyboardInterrupt:
+        return 130
     return status
 
 
@@ -44,7 +52,7 @@ def _add_record(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--limit", type=float, default=LIMIT, help="seconds for a session (default: %(default)g)"
     )
-    parser.set_defaults(do=_record)
+    parser.set_defaults(do=_record, failed=1)
 
 
 def _record(options: argparse.Namespace) -> int:
