@@ -1,4 +1,4 @@
-"""What the tests share: BPF objects built once, a loaded object, a ring."""
+"""What the tests share: BPF objects built once, a loaded object, a ring, a virtual machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import userrb
 
-BPF = Path(__file__).parent / "bpf"
+if TYPE_CHECKING:
+    from proof.vm.machine import Vm
+
+ROOT = Path(__file__).parent.parent
+BPF = ROOT / "tests/bpf"
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,21 @@ def ring(bpf: userrb.BpfObject) -> Iterator[userrb.UserRingBuffer]:
 def drain(bpf: userrb.BpfObject) -> Callable[[], int]:
     """Drains `ring`; returns how many samples the kernel took."""
     return lambda: bpf.programs["drain"].test_run().retval
+
+
+@pytest.fixture(scope="session")
+def vm() -> Iterator[Vm]:
+    """A guest on Linux 6.12, for commands that do it no harm."""
+    # These tests run in a guest as well, which has no need of what boots one.
+    from proof.vm.machine import Vm  # noqa: PLC0415
+
+    with Vm("6.12") as machine:
+        yield machine
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, in which `python -m proof` works as it does in the root."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
