@@ -13,6 +13,10 @@ import time
 from proof.vm import tree, wire
 from proof.vm.execution import Execution
 
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from proof.vm.leftovers import Leftovers
+
 LINE = "/dev/ttyS1"
 DEVICES = "/sys/bus/pci/devices"
 SHARED_DEVICE = ("0x1af4", "0x1110")  # QEMU's ivshmem: memory of the host's as a PCI resource
@@ -88,6 +92,7 @@ class Agent:
         """Opens the line."""
         self.link = wire.Link(open_line(), self._wait, guest=True)
         self.link.shared = shared_memory()
+        self.leftovers: Leftovers | None = None
 
     def _wait(self) -> None:
         select.select([self.link.descriptor], [], [])
@@ -118,6 +123,19 @@ class Agent:
             elif kind == wire.RUN:
                 self.run(wire.Order.unpack(payload), packs)
                 packs = []
+            elif kind == wire.CLEAN:
+                self.clean(payload)
+
+    def clean(self, folder: bytes) -> None:
+        """Removes what commands left behind; the first time, without a folder, learns what is."""
+        left: list[str] = []
+        if self.leftovers is None:
+            from proof.vm.leftovers import Leftovers  # noqa: PLC0415  (not every host asks)
+
+            self.leftovers = Leftovers()
+        if folder:
+            left = self.leftovers.clean(folder)
+        self.link.send(wire.CLEANED, b"\n".join(map(os.fsencode, left)))
 
     def run(self, order: wire.Order, packs: list[bytes]) -> None:
         """Runs a command: files in, output out as it comes, files out, then how it ended."""
@@ -125,10 +143,10 @@ class Agent:
             time.clock_settime(time.CLOCK_REALTIME, order.time)
         os.makedirs(order.cwd, exist_ok=True)
         if order.fresh:
-            tree.clear(order.cwd)
+            tree.clear(order.root)
         for pack in packs:
-            tree.apply(order.cwd, pack)
-        before = tree.scan(order.cwd) if order.synced else {}
+            tree.apply(order.root, pack)
+        before = tree.scan(order.root) if order.root else {}
         struck = killed_for_memory()
         try:
             os.chdir(order.cwd)
@@ -139,9 +157,9 @@ class Agent:
             return
         finally:
             os.chdir("/")
-        if order.synced:
-            changed, gone = tree.differences(before, tree.scan(order.cwd))
-            for pack in tree.pack(order.cwd, changed, gone):
+        if order.root:
+            changed, gone = tree.differences(before, tree.scan(order.root))
+            for pack in tree.pack(order.root, changed, gone):
                 self.link.send(wire.FILES, pack)
         struck = killed_for_memory() - struck
         self.link.send(wire.EXIT, wire.EXIT_STATUS.pack(status, struck))

@@ -1,8 +1,10 @@
 """A guest: boots it, waits for its greeting, and watches over the line to it."""
 
 import select
+import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from proof.errors import BootFailed, GuestError
@@ -84,14 +86,16 @@ class Guest:
         except (wire.Garbled, ConnectionError) as error:
             raise self.gone(str(error)) from error
 
-    def wait(self, deadline: float | None = None) -> bool:
+    def wait(self, deadline: float | None = None, also: Sequence[int] = ()) -> bool:
         """Waits for messages, and puts them into the link's inbox.
 
         Args:
             deadline: of `time.monotonic`; without one until there is a message.
+            also: descriptors of which one that can be read ends the waiting too.
 
         Returns:
-            False if the deadline passed.
+            Whether there is a message; if not, the deadline passed or another descriptor can be
+            read.
 
         Raises:
             GuestError: the guest is no more; which of its kinds says why.
@@ -107,8 +111,16 @@ class Guest:
                     )
                 return False
             self._check_alive(now)
-            self._poll(1.0 if deadline is None else min(1.0, deadline - now))
+            self._poll(1.0 if deadline is None else min(1.0, deadline - now), also=also)
+            if not self.link.inbox and self.readable(list(also)):
+                return False
         return True
+
+    @staticmethod
+    def readable(descriptors: list[int]) -> list[int]:
+        """Returns those of some descriptors that can be read now."""
+        ready: list[int] = select.select(descriptors, [], [], 0)[0]
+        return ready
 
     def _check_alive(self, now: float) -> None:
         """Asks a silent guest whether it lives, and gives it up when it does not answer."""
@@ -127,10 +139,11 @@ class Guest:
         while not self._poll(1.0, receive=False):
             self._check_alive(time.monotonic())
 
-    def _poll(self, seconds: float, receive: bool = True) -> bool:
+    def _poll(self, seconds: float, receive: bool = True, also: Sequence[int] = ()) -> bool:
         """Looks at the console and the line; True if the line had something."""
         emulator = self._emulator
-        ready, _, _ = select.select([emulator.line, emulator.console], [], [], seconds)
+        watched: list[socket.socket | int] = [emulator.line, emulator.console, *also]
+        ready, _, _ = select.select(watched, [], [], seconds)
         if emulator.console in ready:
             data = emulator.console.recv(65536)
             if not data:

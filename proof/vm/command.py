@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,6 +68,11 @@ class _Sink:
         else:
             self._descriptor = where.fileno()
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether what is written here goes to a terminal."""
+        return self._descriptor is not None and os.isatty(self._descriptor)
+
     def write(self, data: bytes) -> None:
         """Passes on what the command wrote."""
         if self.kept is not None:
@@ -86,7 +91,7 @@ class Streams:
     """A command's three streams on the host.
 
     Args:
-        stdin: as in `subprocess`; a file is read to its end before any output is passed on.
+        stdin: as in `subprocess`.
         given: the input, instead of that.
         stdout: as in `subprocess`.
         stderr: as in `subprocess`.
@@ -109,16 +114,29 @@ class Streams:
         self._error = _Sink(subprocess.DEVNULL if self.merge else stderr, 2)
         self._decoding = decoding
 
-    def input(self) -> Iterator[bytes]:
-        """Returns the input in pieces, and an empty one as its end."""
-        if self._given is not None:
-            for start in range(0, len(self._given), _PIECE):
-                yield self._given[start : start + _PIECE]
-        elif self._stdin is not None and not (isinstance(self._stdin, int) and self._stdin < 0):
-            descriptor = self._stdin if isinstance(self._stdin, int) else self._stdin.fileno()
-            while data := os.read(descriptor, _PIECE):
-                yield data
-        yield b""
+    @property
+    def source(self) -> int | None:
+        """The descriptor that input is read from; None where it is known beforehand."""
+        if self._given is not None or self._stdin is None:
+            return None
+        if isinstance(self._stdin, int):
+            return self._stdin if self._stdin >= 0 else None
+        return self._stdin.fileno()
+
+    def read(self) -> bytes:
+        """Returns the next piece of input, and at its end an empty one; may block at `source`."""
+        if self.source is not None:
+            return os.read(self.source, _PIECE)
+        given = self._given or b""
+        self._given = given[_PIECE:]
+        return given[:_PIECE]
+
+    @property
+    def terminals(self) -> tuple[int, ...]:
+        """Which of the output streams go to a terminal."""
+        if self.merge:
+            return (1, 2) if self._out.is_terminal else ()
+        return tuple(n for n, s in ((1, self._out), (2, self._error)) if s.is_terminal)
 
     def write(self, error: bool, data: bytes) -> None:
         """Passes on what the command wrote."""

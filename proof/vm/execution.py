@@ -3,15 +3,28 @@
 import _signal  # type: ignore[import-not-found]  # `signal` costs an import of `enum`
 import os
 import select
+import termios
 from collections import deque
 
 from proof.vm import wire
 
+STDOUT, STDERR = 1, 2
 CHUNK = 256 << 10  # bytes read from a command at once
 
 
+def terminal() -> tuple[int, int]:
+    """Opens a terminal that passes every byte as it is; returns our end and the command's."""
+    ours, theirs = os.openpty()
+    settings = termios.tcgetattr(theirs)
+    settings[0] = settings[1] = settings[3] = 0
+    settings[6][termios.VMIN] = 1
+    settings[6][termios.VTIME] = 0
+    termios.tcsetattr(theirs, termios.TCSANOW, settings)
+    return ours, theirs
+
+
 class Execution:
-    """A command that runs, with pipes to its three streams.
+    """A command that runs, with pipes or a terminal at its three streams.
 
     Args:
         order: the command; its working directory must be the current one.
@@ -29,8 +42,13 @@ class Execution:
         self._ended = False  # the host has no more input
         os.environ["PATH"] = os.fsdecode(order.env.get(b"PATH", os.fsencode(os.defpath)))
         theirs_in, our_in = os.pipe()
-        our_out, theirs_out = os.pipe()
-        our_error, theirs_error = os.pipe()
+        our_out, theirs_out = terminal() if STDOUT in order.terminals else os.pipe()
+        if order.merge or {STDOUT, STDERR} <= set(order.terminals):
+            # Of two streams to one terminal only the order counts.
+            our_error, theirs_error = our_out, theirs_out
+        else:
+            our_error, theirs_error = terminal() if STDERR in order.terminals else os.pipe()
+        ours, theirs = {our_in, our_out, our_error}, {theirs_in, theirs_out, theirs_error}
         try:
             self._process = os.posix_spawnp(
                 order.args[0],
@@ -39,23 +57,23 @@ class Execution:
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, theirs_in, 0),
                     (os.POSIX_SPAWN_DUP2, theirs_out, 1),
-                    (os.POSIX_SPAWN_DUP2, theirs_out if order.merge else theirs_error, 2),
+                    (os.POSIX_SPAWN_DUP2, theirs_error, 2),
                 ],
                 setsid=True,
                 # Python ignores these, and what is ignored would stay so in the command.
                 setsigdef=[_signal.SIGPIPE, _signal.SIGXFSZ],
             )
         except OSError:
-            for end in (our_in, our_out, our_error):
+            for end in ours:
                 os.close(end)
             raise
         finally:
-            for end in (theirs_in, theirs_out, theirs_error):
+            for end in theirs:
                 os.close(end)
-        for end in (our_in, our_out, our_error):
+        for end in ours:
             os.set_blocking(end, False)
         self._input: int | None = our_in
-        self._kinds = {our_out: wire.STDOUT, our_error: wire.STDERR}
+        self._kinds = {our_error: wire.STDERR, our_out: wire.STDOUT}
 
     def finish(self) -> int:
         """Passes its streams until it ends, kills what it leaves running; returns its status."""
@@ -70,7 +88,7 @@ class Execution:
             if waiting is not None:
                 poll.register(waiting, select.POLLOUT)
             for descriptor, _ in poll.poll():
-                if descriptor in self._kinds and not self._forward(descriptor):
+                if descriptor in self._kinds and self._forward(descriptor) is False:
                     poll.unregister(descriptor)
                 elif descriptor == self._link.descriptor:
                     self._link.receive()
@@ -110,7 +128,7 @@ class Execution:
         while self._link.inbox:
             kind, payload = self._link.inbox.popleft()
             if kind == wire.KILL:
-                os.kill(-1, _signal.SIGKILL)
+                self._kill(payload)
             elif kind == wire.PING:
                 self._link.send(wire.PONG)
             elif kind == wire.STDIN and payload:
@@ -118,11 +136,23 @@ class Execution:
             elif kind == wire.STDIN:
                 self._ended = True
 
-    def _forward(self, end: int) -> bool:
-        """Passes on what the command wrote; False when there is no more, or none now."""
+    def _kill(self, number: bytes) -> None:
+        """Sends the command a signal, or kills everything."""
+        try:
+            if number:
+                os.kill(self._process, int(number))
+            else:
+                os.kill(-1, _signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def _forward(self, end: int) -> "bool | None":
+        """Passes on what the command wrote; False when there is no more, None when none now."""
         try:
             data = os.read(end, CHUNK)
         except BlockingIOError:
+            return None
+        except OSError:  # EIO: nobody has the terminal's other end any more
             return False
         if data:
             self._link.send(self._kinds[end], data)
@@ -138,6 +168,8 @@ class Execution:
                 rest = self._pending.popleft()[written:]
                 if rest:
                     self._pending.appendleft(rest)
+                elif not self._pending and not self._ended:
+                    self._link.send(wire.WANT)
         except BlockingIOError:
             return
         except BrokenPipeError:

@@ -21,7 +21,7 @@ from proof.vm import cache, cpio, hostfiles, libraries, python
 # Programs that belong in the guest if the host has them: they ask the running kernel.
 PROGRAMS = ("bash", "bpftool")
 # What runs in the guest of this package. Compiled here, as a guest would take long for it.
-AGENT = ("agent", "execution", "tree", "wire")
+AGENT = ("agent", "execution", "leftovers", "tree", "wire")
 AGENT_FOLDER = "/.proof"
 _PACKAGES = (f"{AGENT_FOLDER}/proof", f"{AGENT_FOLDER}/proof/vm")
 _START = b"from proof.vm.agent import main\nmain()\n"

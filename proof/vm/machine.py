@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from proof.errors import EmulatorDied, GuestError, GuestOutOfMemory
-from proof.vm import accelerator, command, guest, image, tree, wire, workdir
+from proof.errors import GuestError
+from proof.vm import accelerator, command, guest, image, wire, workdir
 from proof.vm.boot import Guest
+from proof.vm.running import Running
+from proof.vm.tree import pack as files_of
 
 MEMORY = 512  # MiB
 BOOT_SECONDS = 60.0
-KILL_SECONDS = 20.0  # for the guest to kill a command and say so
+CLEAN_SECONDS = 30.0
 
 
 class Vm:
@@ -56,7 +58,6 @@ class Vm:
         self.boot_retries = 0
         self.boot_failure: GuestError | None = None
         self._closed = False
-        self._busy = False  # the guest is not waiting for a command
         self._lock = threading.Lock()
         self._workdirs = workdir.Workdirs()
         booted = image.find(kernel)
@@ -76,7 +77,7 @@ class Vm:
             self._guest = boot(False, boot_timeout)
         self.release = self._guest.release
         try:
-            for pack in tree.pack(b"/", guest.sources(paths), ()):
+            for pack in files_of(b"/", guest.sources(paths), ()):
                 self._guest.send(wire.FILES, pack)
             self._guest.send(wire.PLACE, b"/")
         except BaseException:
@@ -123,11 +124,19 @@ class Vm:
         errors: str | None = None,
         text: bool | None = None,
         env: Mapping[str, str] | None = None,
+        tree: str | bytes | os.PathLike[str] | None = None,
+        signals: int | None = None,
     ) -> "subprocess.CompletedProcess[Any]":
         """Runs a command as root in the guest, as `subprocess.run` would run it here.
 
         Two things differ. Without ``stdin`` and ``input`` the input is empty, as the guest has no
-        terminal; and without ``env`` the environment is a plain one, as under sudo.
+        terminal; and without ``env`` the environment is a plain one, as under sudo. An output
+        stream that goes to a terminal here is a terminal to the command too.
+
+        Two arguments are not of `subprocess`. ``tree`` is the folder whose files the command finds,
+        and whose changes come back: ``cwd``, unless it is given, or one above it. ``signals`` is a
+        descriptor from which the numbers of signals for the command can be read meanwhile, a byte
+        each; at its end the command is killed.
 
         Raises:
             subprocess.TimeoutExpired: ``timeout`` seconds were over; the command was killed, and
@@ -151,23 +160,28 @@ class Vm:
             input = input.encode(*decoding)  # noqa: A001
         streams = command.Streams(stdin, input, stdout, stderr, decoding if textual else None)
         folder = os.path.abspath(os.fsencode(cwd) if cwd is not None else os.getcwdb())
+        root = os.path.abspath(os.fsencode(tree)) if tree is not None else folder
         order = wire.Order(
             command.words(args, shell),
             folder,
             command.environment(env),
             streams.merge,
-            synced=not workdir.is_system(folder),
+            streams.terminals,
+            b"" if workdir.is_system(root) else root,
             fresh=False,
             time=0.0,
         )
         with self._lock:
+            if self._closed:
+                raise _closed()
+            running = Running(self._guest, order, streams, signals)
             try:
-                status = self._run(order, streams, timeout)
+                status = running.finish(self._workdirs, timeout)
             except subprocess.TimeoutExpired as expired:
                 expired.cmd = args
                 raise
             finally:
-                if self._busy:
+                if running.busy:
                     # What it still does could not be told from what the next command does.
                     self.close()
         out, error = streams.results
@@ -176,77 +190,29 @@ class Vm:
             done.check_returncode()
         return done
 
-    def _run(self, order: wire.Order, streams: command.Streams, timeout: float | None) -> int:
-        """Runs a command to its end, and returns its status as `subprocess` gives it."""
-        if self._closed:
-            raise GuestError("the guest is closed, or was lost earlier: start another Vm")
-        started = time.monotonic()
-        machine = self._guest
-        machine.begin()
-        if order.synced:
-            order.fresh = self._workdirs.send(order.cwd, lambda pack: self._send(wire.FILES, pack))
-        order.time = time.time()
-        self._send(wire.RUN, order.pack())
-        for part in streams.input():
-            self._send(wire.STDIN, part)
-        deadline = None if timeout is None else started + timeout
-        payload, expired = self._follow(order, streams, deadline)
-        if order.synced:
-            self._workdirs.took_back(order.cwd)
-        self._busy = False
-        status, struck = wire.EXIT_STATUS.unpack(payload)
-        if struck:
-            raise self._out_of_memory(struck)
-        if expired and timeout is not None:
-            raise subprocess.TimeoutExpired(order.args, timeout, *streams.raw)
-        return os.waitstatus_to_exitcode(status)
+    def clean(self, folder: Path | None = None) -> list[str]:
+        """Removes what commands have left in the guest: a folder, pins, mounts, control groups.
 
-    def _follow(
-        self, order: wire.Order, streams: command.Streams, deadline: float | None
-    ) -> tuple[bytes, bool]:
-        """Passes on what a command does; returns how it ended, and whether its time was over."""
-        machine = self._guest
-        expired = False
-        while True:
-            if not machine.wait(deadline):
-                if expired:
-                    raise machine.hung(
-                        f"it did not kill a command in {KILL_SECONDS:.0f} seconds "
-                        "after its time was over"
-                    )
-                expired = True
-                deadline = time.monotonic() + KILL_SECONDS
-                self._send(wire.KILL)
-                continue
-            kind, payload = machine.link.inbox.popleft()
-            if kind in (wire.STDOUT, wire.STDERR):
-                streams.write(kind == wire.STDERR, payload)
-            elif kind == wire.FILES:
-                tree.apply(order.cwd, payload)
-            elif kind == wire.REFUSED:
-                self._busy = False
-                number, _, path = payload.decode().partition("\n")
-                raise OSError(int(number), os.strerror(int(number)), path)
-            elif kind == wire.BROKEN:
-                raise EmulatorDied(
-                    f"the guest's agent failed:\n{payload.decode()}", machine.console.tail()
-                )
-            elif kind == wire.EXIT:
-                return payload, expired
+        Args:
+            folder: the one that they ran in. The first call, which must come before any command,
+                is without it: the guest learns what is always there.
 
-    def _send(self, kind: int, payload: bytes = b"") -> None:
-        """Sends the guest a message, after which it is busy."""
-        self._busy = True
-        self._guest.send(kind, payload)
+        Returns:
+            What is still there, in words: only another boot gets rid of it.
+        """
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._guest.begin()
+            if folder is not None:
+                self._workdirs.forget(os.fsencode(folder))
+            self._guest.send(wire.CLEAN, os.fsencode(folder) if folder is not None else b"")
+            if not self._guest.wait(time.monotonic() + CLEAN_SECONDS):
+                self._closed = True
+                raise self._guest.hung(f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds")
+            _, answer = self._guest.link.inbox.popleft()
+            return answer.decode(errors="replace").splitlines()
 
-    def _out_of_memory(self, struck: int) -> GuestOutOfMemory:
-        """Returns the error for a command during which the out-of-memory killer struck."""
-        machine = self._guest
-        machine.settle_console(1.0, until_killed=struck)
-        victims = ", ".join(machine.console.killed()) or f"{struck} processes"
-        return GuestOutOfMemory(
-            f"the guest ran out of memory ({machine.memory} MiB): its kernel killed {victims}; "
-            "the guest itself is still up",
-            machine.console.tail(),
-            survived=True,
-        )
+
+def _closed() -> GuestError:
+    return GuestError("the guest is closed, or was lost earlier: start another Vm")

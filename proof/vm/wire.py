@@ -26,12 +26,15 @@ EXIT = 5  # EXIT_STATUS
 REFUSED = 6  # errno and a path, as text: the command could not be started
 BROKEN = 7  # a traceback, as text: the agent failed
 PONG = 8
+WANT = 9  # the command's input is used up: send some more
+CLEANED = 10  # what was left behind and is still there, as text, a line each
 # Host to guest.
 RUN = 16  # an Order
 STDIN = 17  # an empty one ends the input
-KILL = 18
+KILL = 18  # the number of a signal, as text, for the command; an empty one kills all there is
 PING = 19
 PLACE = 20  # a folder into which the files sent before it go
+CLEAN = 21  # a folder to remove, with all that commands have left elsewhere
 
 # Wait status as from waitpid, and how often the out-of-memory killer struck meanwhile.
 EXIT_STATUS = struct.Struct("<iI")
@@ -55,8 +58,9 @@ class Order:
         cwd: its working directory.
         env: its environment.
         merge: its standard error goes where its output goes.
-        synced: the working directory's changes are to be sent back.
-        fresh: what is in the working directory now is to be removed first.
+        terminals: which of its streams, by number, are to be a terminal.
+        root: the folder of which changes are to be sent back; empty if there is none.
+        fresh: what is in that folder now is to be removed first.
         time: the host's clock, in seconds since 1970.
     """
 
@@ -66,7 +70,8 @@ class Order:
         cwd: bytes,
         env: dict[bytes, bytes],
         merge: bool,
-        synced: bool,
+        terminals: tuple[int, ...],
+        root: bytes,
         fresh: bool,
         time: float,
     ) -> None:
@@ -75,14 +80,18 @@ class Order:
         self.cwd = cwd
         self.env = env
         self.merge = merge
-        self.synced = synced
+        self.terminals = terminals
+        self.root = root
         self.fresh = fresh
         self.time = time
 
     def pack(self) -> bytes:
         """Returns it as a message; both sides are the same Python, so its own format will do."""
         return marshal.dumps(
-            (self.args, self.cwd, self.env, self.merge, self.synced, self.fresh, self.time)
+            (
+                *(self.args, self.cwd, self.env, self.merge),
+                *(self.terminals, self.root, self.fresh, self.time),
+            )
         )
 
     @staticmethod

@@ -58,3 +58,7 @@ class Workdirs:
     def took_back(self, folder: bytes) -> None:
         """Remembers that host and guest now have the same in a directory."""
         self._synced[folder] = tree.scan(folder)
+
+    def forget(self, folder: bytes) -> None:
+        """Forgets a directory that the guest is about to lose."""
+        self._synced.pop(folder, None)
