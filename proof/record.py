@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import platform
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from proof.alternatives import DIFFERS
 from proof.compare import decode
@@ -166,30 +164,12 @@ def _run(proof: Proof, kernel: Kernel) -> Run:
     }
     return Run(
         **kernel.facts(),
-        libbpf=libbpf_version(),
         clang=_version("clang"),
         cc=_version("cc"),
         python=platform.python_version(),
         date=datetime.now(UTC).date().isoformat(),
         outputs=outputs,
     )
-
-
-def libbpf_version() -> str:
-    """Ask the libbpf that a program gets at run time for its version.
-
-    Raises:
-        ProofError: There is none.
-    """
-    try:
-        libbpf = ctypes.CDLL("libbpf.so.1")
-    except OSError as error:
-        raise ProofError(
-            "libbpf.so.1 is missing: install it (apt-get install libbpf-dev)"
-        ) from error
-    libbpf.libbpf_version_string.restype = ctypes.c_char_p
-    version: Any = libbpf.libbpf_version_string()
-    return str(version.decode()).removeprefix("v")
 
 
 def _version(program: str) -> str:

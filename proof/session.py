@@ -108,11 +108,11 @@ def repeat(
             path.write_text(text, encoding="utf-8", newline="")
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
-        kernel.install_sudo(tools)
         token = secrets.token_hex(8)
         arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token]
         last = f"\x1e{token} {len(commands) - 1:04} ".encode()
-        output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+        with kernel.session(tools, home):
+            output, reason = _drive(arguments, home, environment(tools, token), limit, last)
         return _outcomes(output, token, len(commands), reason, str(home))
 
 

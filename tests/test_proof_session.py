@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from proof import kernel, session
+from proof import probe, session
 from proof.errors import ProofError
-from proof.kernel import Host, probe
+from proof.kernel import Host, refused
 from proof.session import Repeated, repeat
 
 NAP = f"61.{os.getpid()}"
@@ -212,7 +212,7 @@ def test_want_of_privilege_is_an_error_with_advice() -> None:
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-        os.write(write, (probe() or "allowed").encode())
+        os.write(write, (refused(probe.look()) or "allowed").encode())
         os._exit(0)
     os.waitpid(child, 0)
     os.close(write)
@@ -222,7 +222,7 @@ def test_want_of_privilege_is_an_error_with_advice() -> None:
 
 def test_too_old_a_kernel_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that does not know the map type is named, with the version that it takes."""
-    monkeypatch.setattr(kernel, "_BPF_MAP_TYPE_USER_RINGBUF", 9999)
+    monkeypatch.setattr(probe, "_BPF_MAP_TYPE_USER_RINGBUF", 9999)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(ProofError, match=r"needs Linux 6\.1 or newer"):
         Host().check()

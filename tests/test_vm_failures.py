@@ -69,7 +69,7 @@ def test_a_panic_is_named(mortal: Vm) -> None:
 
 def test_a_filled_memory_is_named(mortal: Vm) -> None:
     """A command killed for want of memory is GuestOutOfMemory, and the guest goes on."""
-    with pytest.raises(GuestOutOfMemory, match=r"ran out of memory \(512 MiB\).*python") as full:
+    with pytest.raises(GuestOutOfMemory, match=r"ran out of memory \(768 MiB\).*python") as full:
         mortal.run(["python3", "-c", FILL])
     assert full.value.survived
     assert "Out of memory" in full.value.console

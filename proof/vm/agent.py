@@ -141,14 +141,15 @@ class Agent:
         """Runs a command: files in, output out as it comes, files out, then how it ended."""
         if abs(time.time() - order.time) > CLOCK_SLACK:
             time.clock_settime(time.CLOCK_REALTIME, order.time)
-        os.makedirs(order.cwd, exist_ok=True)
-        if order.fresh:
-            tree.clear(order.root)
-        for pack in packs:
-            tree.apply(order.root, pack)
-        before = tree.scan(order.root) if order.root else {}
         struck = killed_for_memory()
         try:
+            os.makedirs(order.cwd, exist_ok=True)
+            if order.fresh:
+                tree.clear(order.root)
+            for pack in packs:
+                tree.apply(order.root, pack)
+            before = tree.scan(order.root) if order.root else {}
+            os.makedirs(order.cwd, exist_ok=True)
             os.chdir(order.cwd)
             status = Execution(order, self.link).finish()
         except OSError as error:

@@ -15,7 +15,7 @@ from proof.vm.boot import Guest
 from proof.vm.running import Running
 from proof.vm.tree import pack as files_of
 
-MEMORY = 512  # MiB
+MEMORY = 768  # MiB; a guest's files may take half of it
 BOOT_SECONDS = 60.0
 CLEAN_SECONDS = 30.0
 
