@@ -70,7 +70,7 @@ class Host:
         """See `Kernel.session`."""
         if os.geteuid() == 0:
             path = tools / "sudo"
-            path.write_text(sudo(), encoding="utf-8")
+            path.write_text(SUDO, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
         yield
 
@@ -128,18 +128,9 @@ def _probe_with_sudo() -> str | None:
         return f"sudo could not run {sys.executable}: {(probed.stdout + probed.stderr).strip()}"
 
 
-def sudo(libraries: Path | None = None) -> str:
-    """Return a shell script that is sudo to one who is root already.
-
-    Args:
-        libraries: A directory of libraries to be found first, in the place of the system's.
-    """
-    return _SUDO.replace("@LIBRARIES@", f"LD_LIBRARY_PATH={libraries}" if libraries else "")
-
-
 # Sudo, for one who is root already: it keeps from the environment what Debian's sudo keeps, so that
 # a command that would miss the virtual environment's PATH for a reader misses it here too.
-_SUDO = r"""#!/bin/sh
+SUDO = r"""#!/bin/sh
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 reset=-i
 while [ $# -gt 0 ]; do
@@ -165,7 +156,7 @@ done
     exit 1
 }
 exec env $reset ${LANG+"LANG=$LANG"} ${LC_ALL+"LC_ALL=$LC_ALL"} ${TERM+"TERM=$TERM"} \
-    ${TZ+"TZ=$TZ"} PROOF_SESSION="$PROOF_SESSION" @LIBRARIES@ \
+    ${TZ+"TZ=$TZ"} PROOF_SESSION="$PROOF_SESSION" \
     HOME=/root LOGNAME=root MAIL=/var/mail/root PATH="$path" SHELL=/bin/bash USER=root \
     SUDO_COMMAND="$*" SUDO_GID=0 SUDO_UID=0 SUDO_USER=root "$@"
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,27 +14,105 @@ import pytest
 import userrb
 
 if TYPE_CHECKING:
+    from proof.kernel import Kernel
     from proof.vm.machine import Vm
 
 ROOT = Path(__file__).parent.parent
 BPF = ROOT / "tests/bpf"
 
 
-@pytest.fixture(scope="session")
-def compile_bpf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Compiles tests/bpf/NAME.bpf.c, once a session."""
-    folder = tmp_path_factory.mktemp("bpf")
+KERNEL: pytest.StashKey[Kernel] = pytest.StashKey()
+OBJECTS = Path("objects")
+"""In a guest: what was compiled on the host."""
 
-    def compile_one(name: str) -> Path:
-        target = folder / f"{name}.bpf.o"
-        if not target.exists():
-            include = f"-I/usr/include/{platform.machine()}-linux-gnu"
-            source = str(BPF / f"{name}.bpf.c")
-            command = ["clang", "-O2", "-g", "-target", "bpf", include, "-c", source]
-            subprocess.run([*command, "-o", str(target)], check=True)
-        return target
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line choose a kernel."""
+    parser.addoption(
+        "--kernel", help="kernel that the examples and userrb's tests run on (default: the host's)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the kernel, and have userrb's own tests run there."""
+    if OBJECTS.is_dir():
+        return  # this is the pytest in the guest
+    # A guest has no need of what boots one.
+    from proof.choose import HOST, VARIABLE, choose, chosen_name  # noqa: PLC0415
+    from proof.errors import ProofError  # noqa: PLC0415
+
+    name = chosen_name(config.getoption("--kernel"))
+    try:
+        kernel = choose(name)
+    except ProofError as error:
+        raise pytest.UsageError(str(error)) from error
+    os.environ[VARIABLE] = name  # for what the tests start
+    config.stash[KERNEL] = kernel
+    if name != HOST:
+        from in_guest import BUILD, InGuest  # noqa: PLC0415
+
+        from proof.vm.kernel import Virtual  # noqa: PLC0415
+
+        assert isinstance(kernel, Virtual)
+        config.stash[BUILD] = build
+        config.pluginmanager.register(InGuest(kernel, config), "in_guest")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what runs on the kernel: the examples, and each test that loads a BPF object."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "kernel" in names:
+            item.add_marker("kernel")
+        elif "compile_bpf" in names and not item.get_closest_marker("host"):
+            item.add_marker("kernel")
+            if config.pluginmanager.has_plugin("in_guest"):
+                item.add_marker("guest")
+
+
+@pytest.fixture(scope="session")
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The kernel that this run is for."""
+    return request.config.stash[KERNEL]
+
+
+def build(source: Path, target: Path) -> None:
+    """Compiles a BPF program (`.bpf.c`) or a program for this machine (`.c`)."""
+    if source.name.endswith(".bpf.c"):
+        include = f"-I/usr/include/{platform.machine()}-linux-gnu"
+        command = ["clang", "-O2", "-g", "-target", "bpf", include, "-c"]
+        libraries = []
+    else:
+        command = ["cc", "-O2", "-Wall", "-Werror"]
+        libraries = ["-lbpf", "-pthread"]
+    subprocess.run([*command, str(source), "-o", str(target), *libraries], check=True)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Compiles a source of tests/bpf/, once a session."""
+    folder = OBJECTS.resolve() if OBJECTS.is_dir() else tmp_path_factory.mktemp("bpf")
+
+    def compile_one(source: str, target: str) -> Path:
+        path = folder / target
+        if not path.exists():
+            build(BPF / source, path)
+        return path
 
     return compile_one
+
+
+@pytest.fixture(scope="session")
+def compile_bpf(compiled: Callable[[str, str], Path]) -> Callable[[str], Path]:
+    """Compiles tests/bpf/NAME.bpf.c, once a session."""
+    return lambda name: compiled(f"{name}.bpf.c", f"{name}.bpf.o")
+
+
+@pytest.fixture(scope="session")
+def compile_c(compiled: Callable[[str, str], Path]) -> Callable[[str], Path]:
+    """Compiles tests/bpf/NAME.c, once a session."""
+    return lambda name: compiled(f"{name}.c", name)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from proof.errors import ProofError
 from proof.examples import Account, Example, read_page
-from proof.kernel import Host
+from proof.kernel import Kernel
 from proof.page import open_site
 from proof.prove import prove
 
@@ -42,10 +42,10 @@ def test_page(path: str) -> None:
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
-def test_example(example: Example) -> None:
+def test_example(example: Example, kernel: Kernel) -> None:
     """The example's commands print what its page shows."""
     try:
-        proof = prove(example, Host())
+        proof = prove(example, kernel)
     except ProofError as error:
         pytest.fail(str(error), pytrace=False)
     if proof.on_kernel:
@@ -54,7 +54,7 @@ def test_example(example: Example) -> None:
         pytest.fail("\n".join(proof.failures), pytrace=False)
 
 
-def test_some_example_ran_on_a_kernel() -> None:
+def test_some_example_ran_on_a_kernel(kernel: Kernel) -> None:
     """At least one example ran on a kernel: nothing was left out in silence."""
     assert _ran_on_kernel, (
         "no example of any page ran on a kernel: the pages hold none whose commands begin with"

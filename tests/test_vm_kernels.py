@@ -32,7 +32,9 @@ def test_the_data_file_is_sound() -> None:
 def test_an_unknown_key_is_an_error(tmp_path: Path) -> None:
     """An unknown key is refused at every level, and the message has it and the known ones."""
     message = refused(tmp_path, GOOD + 'versoin = "1"\n')
-    assert "kernels.newest: unknown key 'versoin'; known are distribution, suites" in message
+    assert (
+        "libraries.libbpf newest: unknown key 'versoin'; known are distribution, suite" in message
+    )
     assert "unknown key 'kernel'" in refused(tmp_path, "kernel = 1\n" + GOOD)
     bad = GOOD.replace("[distributions.ubuntu]", '[distributions.ubuntu]\nhost = "x"')
     assert "distributions.ubuntu: unknown key 'host'" in refused(tmp_path, bad)

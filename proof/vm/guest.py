@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from proof.errors import ProofError
-from proof.vm import cache, cpio, hostfiles, libraries, python
+from proof.vm import cache, cpio, hostfiles, libraries, overlay, python
 
 # Programs that belong in the guest if the host has them: they ask the running kernel.
 PROGRAMS = ("bash", "bpftool")
@@ -120,7 +120,7 @@ def _write_system(archive: cpio.Writer, busybox: str, present: Iterable[str]) ->
             taken.add(place)
 
 
-def _fill(part: Path, files: hostfiles.HostFiles, busybox: str) -> None:
+def _fill(part: Path, files: hostfiles.HostFiles, busybox: str, overlays: list[Path]) -> None:
     """Writes the archive."""
     if libraries.needed([busybox]):
         raise ProofError(f"{busybox} is not a static one: apt install busybox-static")
@@ -138,6 +138,7 @@ def _fill(part: Path, files: hostfiles.HostFiles, busybox: str) -> None:
             archive.folder(place)
         for place, data in agent.items():
             archive.file(place, data)
+        overlay.write(archive, overlays)
         archive.close()
 
 
@@ -152,20 +153,26 @@ def _forget(kept: Path) -> None:
             continue  # another process was faster
 
 
-def archive() -> Path:
+def archive(overlays: Iterable[Path] = ()) -> Path:
     """Returns the archive for a guest that mirrors this host and Python, built if need be.
+
+    Args:
+        overlays: unpacked packages whose libraries take the place of the host's.
 
     Raises:
         ProofError: something that a guest needs is not installed.
     """
     busybox = _busybox()
     installed = _installed(busybox)
+    overlays = list(overlays)
     digest = sha256(f"{installed.fingerprint()} {python.finders()[1]}".encode())
+    for folder in overlays:
+        digest.update(f"{folder} {(folder / '.version').read_text()}".encode())
     here = Path(__file__).parent
-    for name in (*AGENT, "guest", "hostfiles", "libraries", "cpio", "python"):
+    for name in (*AGENT, "guest", "hostfiles", "libraries", "cpio", "overlay", "python"):
         digest.update((here / f"{name}.py").read_bytes())
     folder = cache.filled(
-        f"guest/{digest.hexdigest()[:32]}", lambda part: _fill(part, installed, busybox)
+        f"guest/{digest.hexdigest()[:32]}", lambda part: _fill(part, installed, busybox, overlays)
     )
     _forget(folder)
     return folder / "cpio"

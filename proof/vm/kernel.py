@@ -25,7 +25,7 @@ class Virtual:
 
     Args:
         name: A key of `kernels.toml`, or the path of a vmlinuz.
-        libraries: A directory of libraries to be found first, in the place of the system's.
+        library: A library of `kernels.toml` to have in the place of the system's.
         paths: Further files and folders of this machine to have in the guest.
 
     Attributes:
@@ -35,14 +35,14 @@ class Virtual:
     """
 
     def __init__(
-        self, name: str | Path, *, libraries: Path | None = None, paths: Iterable[Path] = ()
+        self, name: str | Path, *, library: str | None = None, paths: Iterable[Path] = ()
     ) -> None:
         self.name = name
         self.boots = 0
         self.retries = 0
         self.left: list[str] = []
-        self._libraries = libraries
-        self._paths = [*paths, *([libraries] if libraries else [])]
+        self.library = library
+        self._paths = tuple(paths)
         self._vm: Vm | None = None
         self._seen: dict[str, str | int] = {}
 
@@ -71,7 +71,7 @@ class Virtual:
             ProofError: The kernel could not be had, or does not boot.
         """
         if self._vm is None:
-            self._vm = Vm(self.name, paths=self._paths)
+            self._vm = Vm(self.name, paths=self._paths, library=self.library)
             self.boots += 1
             self.retries += self._vm.boot_retries
             self._vm.clean()
@@ -94,22 +94,16 @@ class Virtual:
     def _look(self) -> dict[str, str | int]:
         if not self._seen:
             script = Path(probe.__file__).read_text(encoding="utf-8")
-            done = self._in_root(["env", *self._setting(), sys.executable, "-c", script])
-            self._seen = json.loads(done)
+            words = [sys.executable, "-c", script]
+            done = self.vm.run(words, cwd="/", capture_output=True, check=True)
+            self._seen = json.loads(done.stdout)
         return self._seen
-
-    def _setting(self) -> list[str]:
-        return [f"LD_LIBRARY_PATH={self._libraries}"] if self._libraries else []
-
-    def _in_root(self, words: list[str]) -> bytes:
-        done = self.vm.run(words, cwd="/", capture_output=True, check=True)
-        return bytes(done.stdout)
 
     @contextmanager
     def session(self, tools: Path, home: Path) -> Iterator[None]:
         """See `Kernel.session`."""
         machine = self.vm
-        script = kernel.sudo(self._libraries)
+        script = kernel.SUDO
 
         def run(
             words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int

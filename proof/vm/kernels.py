@@ -53,11 +53,41 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Kernels:
-    """All of the data file."""
+class Library:
+    """A distribution's build of a library.
 
+    Attributes:
+        name: its key.
+        distribution: the name of its distribution.
+        suite: the suite there.
+        package: the package with it.
+        c_library: the package with the C library that it was linked with.
+        architecture: as Debian calls it.
+    """
+
+    name: str
+    distribution: str
+    suite: str
+    package: str
+    c_library: str
+    architecture: str
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """All of the data file.
+
+    Attributes:
+        default: the kernel that serves where the host's own cannot be used.
+        distributions: by name.
+        kernels: by name.
+        libraries: by name.
+    """
+
+    default: str
     distributions: dict[str, Distribution]
     kernels: dict[str, Kernel]
+    libraries: dict[str, Library]
 
     def find(self, key: str) -> Kernel:
         """Returns the kernel called ``key``.
@@ -109,11 +139,10 @@ def load(path: Path = DATA) -> Kernels:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise KernelFileError(f"{path}: {error}") from error
+    known = [field.name for field in fields(Kernels)]
     for key in data:
-        if key not in ("distributions", "kernels"):
-            raise KernelFileError(
-                f"{path}: unknown key {key!r}; known are distributions and kernels"
-            )
+        if key not in known:
+            raise KernelFileError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
     distributions = {
         name: _build(Distribution, f"{path}: distributions.{name}", name, table)
         for name, table in data.get("distributions", {}).items()
@@ -122,9 +151,16 @@ def load(path: Path = DATA) -> Kernels:
         name: _build(Kernel, f"{path}: kernels.{name}", name, table)
         for name, table in data.get("kernels", {}).items()
     }
-    for kernel in kernels.values():
-        if kernel.distribution not in distributions:
+    libraries = {
+        name: _build(Library, f"{path}: libraries.{name}", name, table)
+        for name, table in data.get("libraries", {}).items()
+    }
+    sources: list[Kernel | Library] = [*kernels.values(), *libraries.values()]
+    for each in sources:
+        if each.distribution not in distributions:
             raise KernelFileError(
-                f"{path}: kernels.{kernel.name}: unknown distribution {kernel.distribution!r}"
+                f"{path}: {each.name}: unknown distribution {each.distribution!r}"
             )
-    return Kernels(distributions, kernels)
+    if data.get("default") not in kernels:
+        raise KernelFileError(f"{path}: default: must name one of the kernels {', '.join(kernels)}")
+    return Kernels(data["default"], distributions, kernels, libraries)

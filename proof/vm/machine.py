@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from proof.errors import GuestError
-from proof.vm import accelerator, command, guest, image, wire, workdir
+from proof.vm import accelerator, command, guest, image, kernels, overlay, wire, workdir
 from proof.vm.boot import Guest
 from proof.vm.running import Running
 from proof.vm.tree import pack as files_of
@@ -31,6 +31,7 @@ class Vm:
         kernel: a key of ``kernels.toml``, or the path of a vmlinuz or vmlinux.
         memory: the guest's, in MiB.
         paths: further files and folders of the host's to have in the guest, at the same paths.
+        library: a library of ``kernels.toml`` to have in the place of the host's.
         boot_timeout: seconds until it must be up.
 
     Attributes:
@@ -51,6 +52,7 @@ class Vm:
         *,
         memory: int = MEMORY,
         paths: Iterable[Path] = (),
+        library: str | None = None,
         boot_timeout: float = BOOT_SECONDS,
     ) -> None:
         """Boots the guest; what is not cached is fetched first."""
@@ -61,7 +63,10 @@ class Vm:
         self._lock = threading.Lock()
         self._workdirs = workdir.Workdirs()
         booted = image.find(kernel)
-        files = guest.archive()
+        data = kernels.load()
+        files = guest.archive(
+            overlay.packages(data.libraries[library], data) if library is not None else ()
+        )
 
         def boot(kvm: bool, limit: float) -> Guest:
             return Guest(booted, files, memory, kvm, limit)
