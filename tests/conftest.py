@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what runs on the kernel: the examples, and each test that loads a BPF object."""
     for item in items:
         names = getattr(item, "fixturenames", ())
-        if "kernel" in names:
+        if "chosen_kernel" in names:
             item.add_marker("kernel")
         elif "compile_bpf" in names and not item.get_closest_marker("host"):
             item.add_marker("kernel")
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def kernel(request: pytest.FixtureRequest) -> Kernel:
+def chosen_kernel(request: pytest.FixtureRequest) -> Kernel:
     """The kernel that this run is for."""
     return request.config.stash[KERNEL]
 

@@ -73,16 +73,19 @@ class InGuest:
         self._kernel.close()
 
     def _of(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
+        phases: dict[str, str] = {}
         for line in self._lines or ():
-            if not line.startswith(MARK):
-                self._other.append(line)
+            other, marked, data = line.partition(MARK)
+            self._other.append(other)
+            if not marked:
                 continue
-            data = json.loads(line.removeprefix(MARK))
             report: Any = self._config.hook.pytest_report_from_serializable(
-                config=self._config, data=data
+                config=self._config, data=json.loads(data)
             )
-            if report.nodeid != item.nodeid:
-                raise RuntimeError(f"a report of {report.nodeid}, not of {item.nodeid}")
+            phases[report.when] = report.outcome
+            whole = "call" in phases or phases.get("setup") != "passed"
+            if report.nodeid != item.nodeid or (report.when == "teardown" and not whole):
+                raise RuntimeError(f"the guest reports {phases} of {report.nodeid}")
             yield report
             if report.when == "teardown":
                 return

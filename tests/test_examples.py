@@ -42,10 +42,10 @@ def test_page(path: str) -> None:
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
-def test_example(example: Example, kernel: Kernel) -> None:
+def test_example(example: Example, chosen_kernel: Kernel) -> None:
     """The example's commands print what its page shows."""
     try:
-        proof = prove(example, kernel)
+        proof = prove(example, chosen_kernel)
     except ProofError as error:
         pytest.fail(str(error), pytrace=False)
     if proof.on_kernel:
@@ -54,7 +54,7 @@ def test_example(example: Example, kernel: Kernel) -> None:
         pytest.fail("\n".join(proof.failures), pytrace=False)
 
 
-def test_some_example_ran_on_a_kernel(kernel: Kernel) -> None:
+def test_some_example_ran_on_a_kernel(chosen_kernel: Kernel) -> None:
     """At least one example ran on a kernel: nothing was left out in silence."""
     assert _ran_on_kernel, (
         "no example of any page ran on a kernel: the pages hold none whose commands begin with"

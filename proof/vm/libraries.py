@@ -59,16 +59,18 @@ def stripped(path: str) -> bytes:
     """Returns a file's content, without the debugging information if it is a large library.
 
     A guest unpacks all of it at each boot, and a Python built from source is mostly that. Without
-    binutils on the host it stays in.
+    binutils on the host it stays in. Installed packages are left alone: strip breaks libraries that
+    patchelf has been at, as it has in many wheels.
 
     Raises:
         PermissionError: the file may not be read.
     """
+    data = Path(path).read_bytes()
     program = shutil.which("strip")
-    if program is None or os.stat(path).st_size < _WORTH_STRIPPING or not is_elf(path):
-        return Path(path).read_bytes()
+    if program is None or len(data) < _WORTH_STRIPPING or "-packages/" in path or not is_elf(path):
+        return data
     with tempfile.NamedTemporaryFile() as copy:
         result = subprocess.run(
             [program, "--strip-debug", "-o", copy.name, path], capture_output=True, check=False
         )
-        return Path(path if result.returncode else copy.name).read_bytes()
+        return data if result.returncode else Path(copy.name).read_bytes()
