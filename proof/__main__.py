@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from proof.errors import ProofError
-from proof.recording import add_matrix, add_record
+from proof.recording import add_check, add_matrix, add_record
 from proof.vm.command_line import add_kernels, add_run
 
 
@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     subcommands = parser.add_subparsers(required=True, metavar="command")
     add_record(subcommands)
     add_matrix(subcommands)
+    add_check(subcommands)
     add_run(subcommands)
     add_kernels(subcommands)
     options = parser.parse_args(arguments)

@@ -54,6 +54,9 @@ class Kernel(Protocol):
     def facts(self) -> dict[str, str]:
         """Return what a record says of the place: `kernel` (its release), `arch` and `libbpf`."""
 
+    def close(self) -> None:
+        """Leave the kernel: it will run no more."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -77,6 +80,9 @@ class Host:
     def facts(self) -> dict[str, str]:
         """See `Kernel.facts`."""
         return told(probe.look())
+
+    def close(self) -> None:
+        """See `Kernel.close`."""
 
 
 def told(seen: Mapping[str, str | int]) -> dict[str, str]:

@@ -7,11 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from proof.choose import choose
 from proof.errors import ProofError
 from proof.examples import Example, read_page
+from proof.kernel import Kernel
 from proof.matrix import Column, fill, settings
 from proof.page import Site
 from proof.prove import prove
@@ -40,11 +42,15 @@ def add_record(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _record(options: argparse.Namespace) -> int:
+    with closing(choose(options.kernel)) as kernel:
+        return _record_on(kernel, options)
+
+
+def _record_on(kernel: Kernel, options: argparse.Namespace) -> int:
     site = Site(options.config)
     records = site.root / RECORDS
     docs = _docs(site)
     paths = [_from_root(site, page) for page in options.pages] or site.paths()
-    kernel = choose(options.kernel)
     written: set[Path] = set()
     failed = False
     for path in paths:
@@ -83,6 +89,20 @@ def _from_root(site: Site, page: str) -> str:
 
 def _docs(site: Site) -> str:
     return Path(site.config["docs_dir"]).resolve().relative_to(site.root).as_posix()
+
+
+def add_check(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `check`."""
+    summary = "say why the examples cannot run on a kernel; nothing if they can"
+    parser = subcommands.add_parser("check", help=summary, description=summary)
+    parser.add_argument("--kernel", help="one that `kernels` lists, or a vmlinuz, or host")
+    parser.set_defaults(do=_check, failed=1)
+
+
+def _check(options: argparse.Namespace) -> int:
+    with closing(choose(options.kernel)) as kernel:
+        kernel.check()
+    return 0
 
 
 def add_matrix(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -62,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what runs on the kernel: the examples, and each test that loads a BPF object."""
     for item in items:
+        if item.path.name.startswith("test_vm_"):
+            item.add_marker("vm")
         names = getattr(item, "fixturenames", ())
         if "chosen_kernel" in names:
             item.add_marker("kernel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,12 @@ def test_example(example: Example, chosen_kernel: Kernel) -> None:
         pytest.fail("\n".join(proof.failures), pytrace=False)
 
 
-def test_some_example_ran_on_a_kernel(chosen_kernel: Kernel) -> None:
+def test_some_example_ran_on_a_kernel(
+    chosen_kernel: Kernel, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """At least one example ran on a kernel: nothing was left out in silence."""
     assert _ran_on_kernel, (
         "no example of any page ran on a kernel: the pages hold none whose commands begin with"
         " `sudo`, or the tests before this one, which run them, failed or were not selected"
     )
+    record_testsuite_property("kernel", chosen_kernel.facts()["kernel"])

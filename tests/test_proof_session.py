@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from proof_support import chosen
 
 from proof import probe, session
 from proof.errors import ProofError
@@ -21,7 +22,7 @@ NAP = f"61.{os.getpid()}"
 def run(*commands: str, limit: float = 30, **files: str) -> Repeated:
     """Repeat a session on this machine; `a_py` names the file a.py."""
     return repeat(
-        {name.replace("_", "."): text for name, text in files.items()}, commands, Host(), limit
+        {name.replace("_", "."): text for name, text in files.items()}, commands, chosen(), limit
     )
 
 
@@ -83,7 +84,7 @@ def test_the_directory_is_empty_and_goes_away() -> None:
 
 def test_files_may_lie_in_directories() -> None:
     """A file's name may have directories."""
-    done = repeat({"src/a/b.txt": "über\n"}, ["cat src/a/b.txt"], Host())
+    done = repeat({"src/a/b.txt": "über\n"}, ["cat src/a/b.txt"], chosen())
     assert done.outcomes[0].output.decode() == "über\n"
 
 
@@ -200,7 +201,7 @@ def test_sudo_passes_arguments_and_status_on() -> None:
 
 def test_this_kernel_is_fit() -> None:
     """The kernel that the tests run on lets us create a user ring buffer."""
-    Host().check()
+    chosen().check()
 
 
 def test_want_of_privilege_is_an_error_with_advice() -> None:

@@ -62,12 +62,21 @@ def add_kernels(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--fetch", nargs="+", default=[], metavar="KERNEL", help="fetch these anew first"
     )
+    parser.add_argument("--default", action="store_true", help="print the default one's name only")
+    parser.add_argument("--check", metavar="KERNEL", help="only look whether there is such a one")
     parser.set_defaults(do=_kernels, failed=125)
 
 
 def _kernels(options: argparse.Namespace) -> int:
     """List the kernels, or fetch some."""
     data = kernels.load()
+    if options.default:
+        print(data.default)
+        return 0
+    if options.check is not None:
+        if "/" not in options.check:
+            data.find(options.check)
+        return 0
     for name in options.fetch:
         fetch.kernel(data.find(name), data, refresh=True)
     for kernel in data.kernels.values():

@@ -58,7 +58,7 @@ class Virtual:
         self.close()
 
     def close(self) -> None:
-        """End the machine, if there is one."""
+        """See `Kernel.close`: end the machine, if there is one."""
         if self._vm is not None:
             self._vm.close()
             self._vm = None
