@@ -71,6 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("kernel")
             if config.pluginmanager.has_plugin("in_guest"):
                 item.add_marker("guest")
+    # The guest runs one command at a time, and they are one: the examples come before it.
+    items.sort(key=lambda item: item.get_closest_marker("guest") is not None)
 
 
 @pytest.fixture(scope="session")
