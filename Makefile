@@ -4,8 +4,10 @@ PYTHON ?= python3
 PORT ?= 8000
 # Options for pytest, or for `proof record`: make test ARGS='-k blocking'
 ARGS ?=
-# For bench: 1 keeps the figures
+# For bench and matrix: 1 keeps what was found
 RECORD ?=
+# For test: another kernel than this machine's, in a virtual machine; make kernels lists them
+KERNEL ?=
 
 ifneq ($(words $(CURDIR)),1)
 $(error This folder has a space in its path, which make cannot handle: $(CURDIR). Move the checkout)
@@ -58,17 +60,33 @@ site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup 
 # All of it as root, not only what an example calls sudo for: on a terminal sudo writes to that, past
 # whoever wants to read what an example printed.
 $(examples): $(sources) | setup
-	@tools/quietly 'Running the examples on the kernel' tools/as-root $(pytest) tests/test_examples.py
+	@tools/on-a-kernel tools/quietly 'Running the examples on the kernel' $(pytest) tests/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
 test: check ## set up, check, and run all tests, or those that ARGS names: ARGS='-k errno'
+ifneq ($(KERNEL),)
+	@PROOF_KERNEL='$(KERNEL)' tools/on-a-kernel $(pytest) -m kernel $(ARGS)
+else
 	@touch .cache/began
-	@tools/as-root $(pytest) $(ARGS)
-ifeq ($(strip $(ARGS)),)
+	@tools/system-packages vm
+	@tools/on-a-kernel $(pytest) -m 'not vm' $(ARGS)
+endif
+ifeq ($(strip $(ARGS)$(KERNEL)),)
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@mv .cache/began $(examples)
 endif
+
+test-vm: | setup ## the tests of the virtual machines themselves, which take longer
+	@tools/system-packages vm
+	@$(pytest) -m vm $(ARGS)
+
+matrix: | setup ## run every example on every kernel and with each libbpf; RECORD=1 keeps the records
+	@tools/system-packages vm
+	@tools/as-root $(python) -m proof matrix $(if $(filter-out 0,$(RECORD)),--record) $(ARGS)
+
+kernels: | setup ## list the kernels; ARGS='--fetch newest' fetches one anew
+	@$(python) -m proof kernels $(ARGS)
 
 check: | setup ## ruff, mypy, and what a reader would stumble over: links, images, spelling
 	@$(python) -m ruff check --quiet

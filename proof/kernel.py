@@ -4,29 +4,29 @@ A session's bash runs on this machine, whatever the kernel. What leads from ther
 the program that it finds under the name `sudo`: on this machine's own kernel that is sudo itself,
 or for root, who needs none, a stand-in that treats the environment as sudo does. A kernel in a
 virtual machine puts a `sudo` of its own in the same place, which hands its arguments, directory
-and environment to the process that owns the machine.
+and environment to the process that owns the machine (see `proof.vm.kernel`).
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
+import json
 import os
-import platform
 import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from proof import probe
 from proof.errors import ProofError
 
-_BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
-_BPF_MAP_CREATE = 0
-_BPF_MAP_TYPE_USER_RINGBUF = 31
 _OLDEST = "6.1"
+_FACTS = ("kernel", "arch", "libbpf")
 
 
 class Kernel(Protocol):
@@ -39,14 +39,23 @@ class Kernel(Protocol):
             ProofError: They cannot; the message says what to do about it.
         """
 
-    def install_sudo(self, directory: Path) -> None:
-        """Put a program `sudo` that leads to the kernel into a directory first in PATH, if needed.
+    def session(self, tools: Path, home: Path) -> AbstractContextManager[None]:
+        """Lead from a session to the kernel, as long as the session lasts.
 
-        The session's bash, and all that it starts, live no longer than the directory.
+        Args:
+            tools: A directory that is first in the session's PATH, into which a program `sudo`
+                goes where that is needed.
+            home: The session's files.
+
+        Raises:
+            ProofError: The kernel failed meanwhile, so that nothing of the session counts.
         """
 
     def facts(self) -> dict[str, str]:
-        """Return what a record says of the kernel: `kernel` (its release) and `arch`."""
+        """Return what a record says of the place: `kernel` (its release), `arch` and `libbpf`."""
+
+    def close(self) -> None:
+        """Leave the kernel: it will run no more."""
 
 
 @dataclass(frozen=True)
@@ -55,42 +64,46 @@ class Host:
 
     def check(self) -> None:
         """See `Kernel.check`."""
-        fault = probe() if os.geteuid() == 0 else _probe_with_sudo()
+        fault = refused(probe.look()) if os.geteuid() == 0 else _probe_with_sudo()
         if fault:
             raise ProofError(fault)
 
-    def install_sudo(self, directory: Path) -> None:
-        """See `Kernel.install_sudo`."""
+    @contextmanager
+    def session(self, tools: Path, home: Path) -> Iterator[None]:
+        """See `Kernel.session`."""
         if os.geteuid() == 0:
-            path = directory / "sudo"
-            path.write_text(_SUDO, encoding="utf-8")
+            path = tools / "sudo"
+            path.write_text(SUDO, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        yield
 
     def facts(self) -> dict[str, str]:
         """See `Kernel.facts`."""
-        return {"kernel": platform.release(), "arch": platform.machine()}
+        return told(probe.look())
+
+    def close(self) -> None:
+        """See `Kernel.close`."""
 
 
-def probe() -> str | None:
-    """Create a user ring buffer, as every example does first, and close it again.
+def told(seen: Mapping[str, str | int]) -> dict[str, str]:
+    """Return of what the probe saw that which a record keeps.
 
-    Returns:
-        None if the kernel let us; else what is wrong and what to do.
+    Raises:
+        ProofError: There is no libbpf.
     """
-    release, machine = platform.release(), platform.machine()
-    number = _BPF_SYSCALL.get(machine)
-    if number is None:
-        return f"the number of bpf(2) on {machine} is not known here; add it to {__name__}"
-    # The head of union bpf_attr: map type, key size, value size, entries (here bytes).
-    page = os.sysconf("SC_PAGE_SIZE")
-    attributes = (ctypes.c_uint32 * 32)(_BPF_MAP_TYPE_USER_RINGBUF, 0, 0, page)
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(number, _BPF_MAP_CREATE, ctypes.byref(attributes), ctypes.sizeof(attributes))
-    if fd >= 0:
-        os.close(fd)
+    if not seen["libbpf"]:
+        raise ProofError("libbpf.so.1 is missing: install it (apt-get install libbpf-dev)")
+    return {name: str(seen[name]) for name in _FACTS}
+
+
+def refused(seen: Mapping[str, str | int]) -> str | None:
+    """Return, of what the probe saw, why examples cannot run, and what to do; None if they can."""
+    code = int(seen["refusal"])
+    if code == 0:
         return None
-    code = ctypes.get_errno()
-    what = f"Linux {release} refuses to create a user ring buffer ({os.strerror(code)})"
+    if code < 0:
+        return f"the number of bpf(2) on {seen['arch']} is not known here; add it to proof/probe.py"
+    what = f"Linux {seen['kernel']} refuses to create a user ring buffer ({os.strerror(code)})"
     if code == errno.EPERM:
         return f"{what}: run this as root, with CAP_BPF and CAP_PERFMON (a container may drop them)"
     if code == errno.EINVAL:
@@ -112,20 +125,18 @@ def _probe_with_sudo() -> str | None:
             "the examples need sudo, and it asks for a password: run `sudo -v` in this terminal"
             " first, or run this as root"
         )
-    # Sudo clears PYTHONPATH but keeps the directory, from which Python finds this package.
     probed = subprocess.run(
-        ["sudo", "-n", sys.executable, "-m", __spec__.name],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["sudo", "-n", sys.executable, probe.__file__], capture_output=True, text=True, check=False
     )
-    return (probed.stdout + probed.stderr).strip() or None
+    try:
+        return refused(json.loads(probed.stdout))
+    except ValueError:
+        return f"sudo could not run {sys.executable}: {(probed.stdout + probed.stderr).strip()}"
 
 
 # Sudo, for one who is root already: it keeps from the environment what Debian's sudo keeps, so that
 # a command that would miss the virtual environment's PATH for a reader misses it here too.
-_SUDO = r"""#!/bin/sh
+SUDO = r"""#!/bin/sh
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 reset=-i
 while [ $# -gt 0 ]; do
@@ -155,7 +166,3 @@ exec env $reset ${LANG+"LANG=$LANG"} ${LC_ALL+"LC_ALL=$LC_ALL"} ${TERM+"TERM=$TE
     HOME=/root LOGNAME=root MAIL=/var/mail/root PATH="$path" SHELL=/bin/bash USER=root \
     SUDO_COMMAND="$*" SUDO_GID=0 SUDO_UID=0 SUDO_USER=root "$@"
 """
-
-
-if __name__ == "__main__":
-    print(probe() or "")

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from proof.alternatives import DIFFERS
 from proof.compare import decode, matches
 from proof.errors import ProofError
 from proof.examples import Example
-from proof.kernel import Kernel
 from proof.prove import Proof
+
+AS_SHOWN = "as shown"
+"""The result of a run whose output was what the page shows."""
 
 COMMAND = "make record"
 """What a user types to write records."""
@@ -27,7 +27,7 @@ COMMAND = "make record"
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an example on one kernel, whose output was what the page shows.
+    """One run of an example on one kernel.
 
     Attributes:
         kernel: The kernel's release, as `uname -r` prints it.
@@ -38,6 +38,7 @@ class Run:
         python: Version of the Python interpreter.
         date: The day, in UTC, as YYYY-MM-DD.
         outputs: For each session, by its label, the output of each command.
+        result: Whether the output was what the page shows; if not, what else was right there.
     """
 
     kernel: str
@@ -48,6 +49,7 @@ class Run:
     python: str
     date: str
     outputs: dict[str, list[str]]
+    result: str = AS_SHOWN
 
     @property
     def series(self) -> str:
@@ -153,20 +155,29 @@ def read_all(records: Path) -> Iterator[Record]:
         yield read(path)
 
 
-def write(proof: Proof, kernel: Kernel, records: Path, docs: str) -> Path:
+def write(
+    proof: Proof, facts: Mapping[str, str], records: Path, docs: str, result: str = AS_SHOWN
+) -> Path:
     """Add a run to an example's record.
 
     Runs of a text of the example that is no longer the page's are dropped, and a run takes the
     place of an older one with the same kernel series, architecture and libbpf.
 
+    Args:
+        proof: What was seen.
+        facts: Of the kernel it was seen on.
+        records: The directory of all records.
+        docs: The directory of the site's pages, from the repository's root.
+        result: What is to be said of the output.
+
     Raises:
         ProofError: The example failed, so that there is nothing to record.
     """
     example = proof.example
-    if proof.failures:
+    if proof.failures and result == AS_SHOWN:
         raise ProofError(f"{example.name}: cannot be recorded, as it failed")
     path, hashed = path_of(example, records, docs), digest(example)
-    run = _run(proof, kernel)
+    run = _run(proof, facts, result)
     runs = [run]
     if path.exists() and (old := read(path)).hash == hashed:
         runs += [r for r in old.runs if r.key != run.key]
@@ -219,41 +230,24 @@ def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
     return orphans
 
 
-def _run(proof: Proof, kernel: Kernel) -> Run:
+def _run(proof: Proof, facts: Mapping[str, str], result: str) -> Run:
     outputs = {
         session.label: ["".join(f"{line}\n" for line in decode(o.output)) for o in run.outcomes]
         for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
     }
     return Run(
-        **kernel.facts(),
-        libbpf=libbpf_version(),
+        **facts,
         clang=_version("clang"),
         cc=_version("cc"),
         python=platform.python_version(),
         date=datetime.now(UTC).date().isoformat(),
         outputs=outputs,
+        result=result,
     )
 
 
 def _bytes(output: str) -> bytes:
     return output.encode("utf-8", errors="surrogateescape")
-
-
-def libbpf_version() -> str:
-    """Ask the libbpf that a program gets at run time for its version.
-
-    Raises:
-        ProofError: There is none.
-    """
-    try:
-        libbpf = ctypes.CDLL("libbpf.so.1")
-    except OSError as error:
-        raise ProofError(
-            "libbpf.so.1 is missing: install it (apt-get install libbpf-dev)"
-        ) from error
-    libbpf.libbpf_version_string.restype = ctypes.c_char_p
-    version: Any = libbpf.libbpf_version_string()
-    return str(version.decode()).removeprefix("v")
 
 
 def _version(program: str) -> str:

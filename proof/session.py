@@ -122,11 +122,13 @@ def repeat(
                 ) from error
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
-        kernel.install_sudo(tools)
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
         arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
         last = f"\x1e{token} {end} ".encode()
-        with Watch({name: home / name for name in files}) as watch:
+        with (
+            kernel.session(tools, home),
+            Watch({name: home / name for name in files}) as watch,
+        ):
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
             opened = watch.opened()
         outcomes, ended = _outcomes(output, token, len(commands), reason)

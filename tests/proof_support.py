@@ -6,15 +6,23 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 
+from proof.choose import choose
 from proof.examples import Account, Example, read_page
-from proof.kernel import Host
+from proof.kernel import Kernel
 from proof.page import Site
 from proof.prove import Proof, prove
 
 ROOT = Path(__file__).parent.parent
+
+
+@cache
+def chosen() -> Kernel:
+    """The kernel that this run is for."""
+    return choose()
 
 
 class Scratch:
@@ -60,8 +68,8 @@ class Scratch:
         return example
 
     def prove(self, text: str, limit: float = 60) -> Proof:
-        """Write a page that has one example, and repeat it on this machine's kernel."""
-        return prove(self.example(text), Host(), limit)
+        """Write a page that has one example, and repeat it on the kernel of this run."""
+        return prove(self.example(text), chosen(), limit)
 
     def failure(self, text: str, limit: float = 60) -> str:
         """Write a page whose example must fail, and return the message."""

@@ -14,6 +14,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 Compile = Callable[..., str]
 
 

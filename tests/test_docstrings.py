@@ -34,6 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("example", examples(folder), ids=str)
 
 
+@pytest.mark.host
 def test_the_example_of_a_docstring_runs(
     example: CodeExample,
     eval_example: EvalExample,

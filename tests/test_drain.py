@@ -18,6 +18,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 NO_WAKEUP, FORCE_WAKEUP = 1, 2
 LIMIT = 131072
 RING = 1 << 21

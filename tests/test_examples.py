@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from proof.errors import ProofError
 from proof.examples import Account, Example, read_page
-from proof.kernel import Host
+from proof.kernel import Kernel
 from proof.page import open_site
 from proof.prove import prove
 from proof.record import astray
@@ -44,10 +45,10 @@ def test_page(path: str) -> None:
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
-def test_example(example: Example) -> None:
+def test_example(example: Example, chosen_kernel: Kernel) -> None:
     """The example's commands print what its page shows."""
     try:
-        proof = prove(example, Host())
+        proof = prove(example, chosen_kernel)
     except ProofError as error:
         pytest.fail(str(error), pytrace=False)
     if proof.on_kernel:
@@ -63,9 +64,12 @@ def test_examples_and_records_belong_together() -> None:
         pytest.fail("\n".join(problems), pytrace=False)
 
 
-def test_some_example_ran_on_a_kernel() -> None:
+def test_some_example_ran_on_a_kernel(
+    chosen_kernel: Kernel, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """At least one example ran on a kernel: nothing was left out in silence."""
     assert _ran_on_kernel, (
         "no example of any page ran on a kernel: the pages hold none whose commands begin with"
         " `sudo`, or the tests before this one, which run them, failed or were not selected"
     )
+    record_testsuite_property("kernel", chosen_kernel.facts()["kernel"])

@@ -13,6 +13,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 PAGE = mmap.PAGESIZE
 BUSY, DISCARD = 1 << 31, 1 << 30
 

@@ -14,6 +14,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 
 @pytest.fixture
 def digest(bpf: userrb.BpfObject) -> Callable[[], int]:

@@ -19,6 +19,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 MOST = 131_072
 FULL = 1016
 

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from proof_support import chosen
 
-from proof import kernel, session
+from proof import probe, session
 from proof.errors import ProofError
-from proof.kernel import Host, probe
+from proof.kernel import Host, refused
 from proof.session import Repeated, repeat
 
 NAP = f"61.{os.getpid()}"
@@ -23,7 +24,7 @@ NAP = f"61.{os.getpid()}"
 def run(*commands: str, limit: float = 30, **files: str) -> Repeated:
     """Repeat a session on this machine; `a_py` names the file a.py."""
     return repeat(
-        {name.replace("_", "."): text for name, text in files.items()}, commands, Host(), limit
+        {name.replace("_", "."): text for name, text in files.items()}, commands, chosen(), limit
     )
 
 
@@ -120,7 +121,7 @@ def test_what_cannot_be_removed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_files_may_lie_in_directories() -> None:
     """A file's name may have directories."""
-    done = repeat({"src/a/b.txt": "über\n"}, ["cat src/a/b.txt"], Host())
+    done = repeat({"src/a/b.txt": "über\n"}, ["cat src/a/b.txt"], chosen())
     assert done.outcomes[0].output.decode() == "über\n"
 
 
@@ -246,7 +247,7 @@ def test_sudo_passes_arguments_and_status_on() -> None:
 
 def test_this_kernel_is_fit() -> None:
     """The kernel that the tests run on lets us create a user ring buffer."""
-    Host().check()
+    chosen().check()
 
 
 def test_want_of_privilege_is_an_error_with_advice() -> None:
@@ -258,7 +259,7 @@ def test_want_of_privilege_is_an_error_with_advice() -> None:
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-        os.write(write, (probe() or "allowed").encode())
+        os.write(write, (refused(probe.look()) or "allowed").encode())
         os._exit(0)
     os.waitpid(child, 0)
     os.close(write)
@@ -268,7 +269,7 @@ def test_want_of_privilege_is_an_error_with_advice() -> None:
 
 def test_too_old_a_kernel_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that does not know the map type is named, with the version that it takes."""
-    monkeypatch.setattr(kernel, "_BPF_MAP_TYPE_USER_RINGBUF", 9999)
+    monkeypatch.setattr(probe, "_BPF_MAP_TYPE_USER_RINGBUF", 9999)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(ProofError, match=r"needs Linux 6\.1 or newer"):
         Host().check()

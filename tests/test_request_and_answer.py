@@ -15,6 +15,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.host
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "request-and-answer"
 Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 

@@ -1,0 +1,223 @@
+"""A virtual machine that runs commands, with the interface of `subprocess`."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from proof.errors import GuestError
+from proof.vm import accelerator, command, guest, image, kernels, overlay, wire, workdir
+from proof.vm.boot import Guest
+from proof.vm.running import Running
+from proof.vm.tree import pack as files_of
+
+MEMORY = 768  # MiB; a guest's files may take half of it
+BOOT_SECONDS = 60.0
+CLEAN_SECONDS = 30.0
+
+
+class Vm:
+    """A guest that serves many commands, one at a time.
+
+    Each command finds in its working directory what the host has there, and nothing else; what it
+    writes, changes or removes there is so on the host afterwards. Background processes end with
+    the command that started them. Methods may be called from several threads; commands queue.
+
+    Args:
+        kernel: a key of ``kernels.toml``, or the path of a vmlinuz or vmlinux.
+        memory: the guest's, in MiB.
+        paths: further files and folders of the host's to have in the guest, at the same paths.
+        library: a library of ``kernels.toml`` to have in the place of the host's.
+        boot_timeout: seconds until it must be up.
+
+    Attributes:
+        kernel: as given.
+        release: the running kernel's own name (uname -r).
+        boot_retries: how many boots failed before this one; never more than one.
+        boot_failure: the error of that one.
+
+    Raises:
+        FetchError: the kernel could not be had.
+        KernelFileError: there is no such kernel.
+        GuestError: the guest did not come up, twice.
+    """
+
+    def __init__(
+        self,
+        kernel: str | Path,
+        *,
+        memory: int = MEMORY,
+        paths: Iterable[Path] = (),
+        library: str | None = None,
+        boot_timeout: float = BOOT_SECONDS,
+    ) -> None:
+        """Boots the guest; what is not cached is fetched first."""
+        self.kernel = kernel
+        self.boot_retries = 0
+        self.boot_failure: GuestError | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._workdirs = workdir.Workdirs()
+        booted = image.find(kernel)
+        data = kernels.load()
+        files = guest.archive(
+            overlay.packages(data.libraries[library], data) if library is not None else ()
+        )
+
+        def boot(kvm: bool, limit: float) -> Guest:
+            return Guest(booted, files, memory, kvm, limit)
+
+        kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
+        try:
+            self._guest = boot(kvm, boot_timeout)
+        except GuestError as failure:
+            # Emulators fail to boot a sound kernel now and then, and KVM may have stopped working
+            # since its probe. No command has run yet.
+            self.boot_retries = 1
+            self.boot_failure = failure
+            self._guest = boot(False, boot_timeout)
+        self.release = self._guest.release
+        try:
+            for pack in files_of(b"/", guest.sources(paths), ()):
+                self._guest.send(wire.FILES, pack)
+            self._guest.send(wire.PLACE, b"/")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def process_id(self) -> int:
+        """The emulator's process."""
+        return self._guest.process_id
+
+    def __enter__(self) -> "Vm":
+        """Returns itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    def close(self) -> None:
+        """Kills the guest. Nothing of it is left; closing again does nothing."""
+        self._closed = True
+        self._guest.close()
+
+    def run(
+        self,
+        args: command.Arg | Sequence[command.Arg],
+        *,
+        stdin: int | IO[Any] | None = None,
+        input: bytes | str | None = None,  # noqa: A002  (subprocess calls it so)
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+        capture_output: bool = False,
+        shell: bool = False,
+        cwd: str | bytes | os.PathLike[str] | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        text: bool | None = None,
+        env: Mapping[str, str] | None = None,
+        tree: str | bytes | os.PathLike[str] | None = None,
+        signals: int | None = None,
+    ) -> "subprocess.CompletedProcess[Any]":
+        """Runs a command as root in the guest, as `subprocess.run` would run it here.
+
+        Two things differ. Without ``stdin`` and ``input`` the input is empty, as the guest has no
+        terminal; and without ``env`` the environment is a plain one, as under sudo. An output
+        stream that goes to a terminal here is a terminal to the command too.
+
+        Two arguments are not of `subprocess`. ``tree`` is the folder whose files the command finds,
+        and whose changes come back: ``cwd``, unless it is given, or one above it. ``signals`` is a
+        descriptor from which the numbers of signals for the command can be read meanwhile, a byte
+        each; at its end the command is killed.
+
+        Raises:
+            subprocess.TimeoutExpired: ``timeout`` seconds were over; the command was killed, and
+                the guest is still up.
+            subprocess.CalledProcessError: ``check`` was given and the command failed.
+            OSError: the command or the directory is not there, or cannot be run.
+            GuestOutOfMemory: the guest's memory was full; ``survived`` tells whether it is up.
+            GuestError: the guest panicked, hangs, its emulator died, or it is closed already.
+            ProofError: the directory is too large to be copied.
+            ValueError: arguments contradict each other.
+        """
+        if capture_output:
+            if stdout is not None or stderr is not None:
+                raise ValueError("stdout and stderr may not be used with capture_output")
+            stdout = stderr = subprocess.PIPE
+        if input is not None and stdin is not None:
+            raise ValueError("stdin and input may not both be used")
+        textual = text or encoding is not None or errors is not None
+        decoding = (encoding or "utf-8", errors or "strict")
+        if isinstance(input, str):
+            input = input.encode(*decoding)  # noqa: A001
+        streams = command.Streams(stdin, input, stdout, stderr, decoding if textual else None)
+        folder = os.path.abspath(os.fsencode(cwd) if cwd is not None else os.getcwdb())
+        root = os.path.abspath(os.fsencode(tree)) if tree is not None else folder
+        order = wire.Order(
+            command.words(args, shell),
+            folder,
+            command.environment(env),
+            streams.merge,
+            streams.terminals,
+            b"" if workdir.is_system(root) else root,
+            fresh=False,
+            time=0.0,
+        )
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            running = Running(self._guest, order, streams, signals)
+            try:
+                status = running.finish(self._workdirs, timeout)
+            except subprocess.TimeoutExpired as expired:
+                expired.cmd = args
+                raise
+            finally:
+                if running.busy:
+                    # What it still does could not be told from what the next command does.
+                    self.close()
+        out, error = streams.results
+        done = subprocess.CompletedProcess(args, status, out, error)
+        if check:
+            done.check_returncode()
+        return done
+
+    def clean(self, folder: Path | None = None) -> list[str]:
+        """Removes what commands have left in the guest: a folder, pins, mounts, control groups.
+
+        Args:
+            folder: the one that they ran in. The first call, which must come before any command,
+                is without it: the guest learns what is always there.
+
+        Returns:
+            What is still there, in words: only another boot gets rid of it.
+        """
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._guest.begin()
+            if folder is not None:
+                self._workdirs.forget(os.fsencode(folder))
+            self._guest.send(wire.CLEAN, os.fsencode(folder) if folder is not None else b"")
+            if not self._guest.wait(time.monotonic() + CLEAN_SECONDS):
+                self._closed = True
+                raise self._guest.hung(f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds")
+            _, answer = self._guest.link.inbox.popleft()
+            return answer.decode(errors="replace").splitlines()
+
+
+def _closed() -> GuestError:
+    return GuestError("the guest is closed, or was lost earlier: start another Vm")
