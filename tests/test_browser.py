@@ -61,7 +61,6 @@ def test_what_the_copy_buttons_give_is_the_example(
     example, bin_ = tmp_path / "example", tmp_path / "bin"
     example.mkdir()
     bin_.mkdir()
-    Host().install_sudo(bin_)
     commands: list[str] = []
     with reader.visit(PAGE) as page:
         for tab in ("BPF C", label):
@@ -73,16 +72,17 @@ def test_what_the_copy_buttons_give_is_the_example(
                 elif tab == label:
                     commands.append(copy(page, block))
     assert commands
-    done = subprocess.run(
-        ["bash", "--norc", "-c", "\n".join(commands)],
-        cwd=example,
-        env=environment(bin_, "browser"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with Host().session(bin_, example):
+        done = subprocess.run(
+            ["bash", "--norc", "-c", "\n".join(commands)],
+            cwd=example,
+            env=environment(bin_, "browser"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
     source = open_site(ROOT / "mkdocs.yml").page(f"docs/{PAGE.rstrip('/')}.md")
     shown = [

@@ -60,7 +60,7 @@ def recorded(tmp_path: Path) -> Callable[[str], Coverage]:
 
     def account(text: str) -> Coverage:
         for example in site.page(text).examples:
-            write(prove(example, Host()), Host(), tmp_path / "records", "docs")
+            write(prove(example, Host()), Host().facts(), tmp_path / "records", "docs")
         return cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
 
     return account

