@@ -125,10 +125,7 @@ def repeat(
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
         arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
         last = f"\x1e{token} {end} ".encode()
-        with (
-            kernel.session(tools, home),
-            Watch({name: home / name for name in files}) as watch,
-        ):
+        with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
             opened = watch.opened()
         outcomes, ended = _outcomes(output, token, len(commands), reason)

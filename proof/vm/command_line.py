@@ -9,7 +9,7 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.vm import fetch, kernels
-from proof.vm.machine import MEMORY, Vm
+from proof.vm.machine import Vm
 
 
 def add_run(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +19,7 @@ def add_run(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--kernel", required=True, help="one that `kernels` lists, or a vmlinuz")
     parser.add_argument("--directory", type=Path, help="another working directory than this one")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds, then it is killed")
-    parser.add_argument("--memory", type=int, default=MEMORY, help="MiB (default: %(default)s)")
+    parser.add_argument("--memory", type=int, help="MiB (default: enough)")
     parser.add_argument("--stdin", action="store_true", help="read standard input, to its end")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND ARGS...")
     # 125 as of env(1) and its kin: the runner failed, not the command.

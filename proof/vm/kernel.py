@@ -139,6 +139,6 @@ class Virtual:
             self.close()
             raise
         # What the memory killer has killed besides nobody knows.
-        if left or failure is not None:
+        if left or isinstance(failure, GuestError):
             self.left += left
             self.close()

@@ -34,6 +34,10 @@ class Leftovers:
             What is still there, in words: only another boot gets rid of it.
         """
         tree.clear(folder)
+        # Its parent too, if nothing else is in it; but never what a system has at its root.
+        for path in (os.fsdecode(folder), os.path.dirname(os.fsdecode(folder))):
+            if path.count("/") > 1:
+                _remove(path)
         for place in reversed(_mounted()[len(self._mounts) :]):
             pid = os.posix_spawn("/bin/busybox", ["busybox", "umount", place], {})
             os.waitpid(pid, 0)

@@ -15,7 +15,8 @@ from proof.vm.boot import Guest
 from proof.vm.running import Running
 from proof.vm.tree import pack as files_of
 
-MEMORY = 768  # MiB; a guest's files may take half of it
+MEMORY = 768  # MiB, or as many times the size of the guest's files as it takes to unpack them
+TIMES = 4
 BOOT_SECONDS = 60.0
 CLEAN_SECONDS = 30.0
 
@@ -29,7 +30,7 @@ class Vm:
 
     Args:
         kernel: a key of ``kernels.toml``, or the path of a vmlinuz or vmlinux.
-        memory: the guest's, in MiB.
+        memory: the guest's, in MiB; unless it is given, enough.
         paths: further files and folders of the host's to have in the guest, at the same paths.
         library: a library of ``kernels.toml`` to have in the place of the host's.
         boot_timeout: seconds until it must be up.
@@ -50,7 +51,7 @@ class Vm:
         self,
         kernel: str | Path,
         *,
-        memory: int = MEMORY,
+        memory: int | None = None,
         paths: Iterable[Path] = (),
         library: str | None = None,
         boot_timeout: float = BOOT_SECONDS,
@@ -68,8 +69,10 @@ class Vm:
             overlay.packages(data.libraries[library], data) if library is not None else ()
         )
 
+        enough = memory or max(MEMORY, TIMES * (files.stat().st_size >> 20))
+
         def boot(kvm: bool, limit: float) -> Guest:
-            return Guest(booted, files, memory, kvm, limit)
+            return Guest(booted, files, enough, kvm, limit)
 
         kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
         try:

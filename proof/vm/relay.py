@@ -91,11 +91,12 @@ class Relay:
         self, words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int
     ) -> int:
         if not self._busy.acquire(blocking=False):
-            return _refuse(
-                streams,
-                "a virtual machine runs one command at a time, and another one still runs; put"
-                " both into one: sudo sh -c 'first & second; wait'",
+            why = (
+                "a virtual machine runs one command at a time, and another one still runs; put both"
+                " into one: sudo sh -c 'first & second; wait'"
             )
+            self.failure = self.failure or ProofError(f"{words}: {why}")
+            return _refuse(streams, why)
         try:
             return self._run(words, cwd, env, streams, signals)
         except GuestError as error:
