@@ -24,8 +24,6 @@ BPF = ROOT / "tests/bpf"
 
 
 KERNEL: pytest.StashKey[Kernel] = pytest.StashKey()
-OBJECTS = Path("objects")
-"""In a guest: what was compiled on the host."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find the kernel, and have userrb's own tests run there."""
-    if OBJECTS.is_dir():
+    if config.pluginmanager.has_plugin("in_guest_reports"):
         return  # this is the pytest in the guest
     # A guest has no need of what boots one.
     from proof.choose import HOST, VARIABLE, choose, chosen_name  # noqa: PLC0415
@@ -51,12 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[VARIABLE] = name  # for what the tests start
     config.stash[KERNEL] = kernel
     if name != HOST:
-        from in_guest import BUILD, InGuest  # noqa: PLC0415
+        from in_guest import InGuest  # noqa: PLC0415
 
         from proof.vm.kernel import Virtual  # noqa: PLC0415
 
         assert isinstance(kernel, Virtual)
-        config.stash[BUILD] = build
         config.pluginmanager.register(InGuest(kernel, config), "in_guest")
 
 
@@ -69,30 +66,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         names = getattr(item, "fixturenames", ())
         if "chosen_kernel" in names:
             item.add_marker("kernel")
-        elif "compile_bpf" in names and not item.get_closest_marker("host"):
+        elif item.get_closest_marker("host"):
+            continue
+        elif "compile_bpf" in names or item.get_closest_marker("kernel"):
             item.add_marker("kernel")
             if config.pluginmanager.has_plugin("in_guest"):
                 item.add_marker("guest")
     # The guest runs one command at a time, and they are one: the examples come before it.
     items.sort(key=lambda item: item.get_closest_marker("guest") is not None)
-
-
-@pytest.fixture(scope="session")
-def chosen_kernel(request: pytest.FixtureRequest) -> Kernel:
-    """The kernel that this run is for."""
-    return request.config.stash[KERNEL]
-
-
-def build(source: Path, target: Path, case: str = "NONE") -> None:
-    """Compiles a BPF program (`.bpf.c`), with a define, or a program for this machine (`.c`)."""
-    if source.name.endswith(".bpf.c"):
-        include = f"-I/usr/include/{platform.machine()}-linux-gnu"
-        command = ["clang", "-O2", "-g", "-target", "bpf", include, f"-D{case}", "-c"]
-        libraries = []
-    else:
-        command = ["cc", "-O2", "-Wall", "-Werror"]
-        libraries = ["-lbpf", "-pthread"]
-    subprocess.run([*command, str(source), "-o", str(target), *libraries], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -106,34 +87,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Compiles a source of tests/bpf/, once a session."""
-    folder = OBJECTS.resolve() if OBJECTS.is_dir() else tmp_path_factory.mktemp("bpf")
-
-    def compile_one(source: str, target: str, case: str = "NONE") -> Path:
-        path = folder / target
-        if not path.exists():
-            build(BPF / source, path, case)
-        return path
-
-    return compile_one
+def chosen_kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The kernel that this run is for."""
+    return request.config.stash[KERNEL]
 
 
 @pytest.fixture(scope="session")
-def compile_bpf(compiled: Callable[..., Path]) -> Callable[..., Path]:
+def compile_bpf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Compiles tests/bpf/NAME.bpf.c, once a session; a CASE is defined for the preprocessor."""
+    folder = tmp_path_factory.mktemp("bpf")
 
-    def compile_one(name: str, case: str = "") -> Path:
-        target = f"{name}.{case}.bpf.o" if case else f"{name}.bpf.o"
-        return compiled(f"{name}.bpf.c", target, case or "NONE")
+    def compile_one(name: str, case: str = "NONE") -> Path:
+        target = folder / f"{name}.{case}.bpf.o"
+        if not target.exists():
+            include = f"-I/usr/include/{platform.machine()}-linux-gnu"
+            source = str(BPF / f"{name}.bpf.c")
+            command = ["clang", "-O2", "-g", "-target", "bpf", include, f"-D{case}", "-c", source]
+            subprocess.run([*command, "-o", str(target)], check=True)
+        return target
 
     return compile_one
-
-
-@pytest.fixture(scope="session")
-def compile_c(compiled: Callable[[str, str], Path]) -> Callable[[str], Path]:
-    """Compiles tests/bpf/NAME.c, once a session."""
-    return lambda name: compiled(f"{name}.c", name)
 
 
 @pytest.fixture
@@ -154,6 +127,24 @@ def ring(bpf: userrb.BpfObject) -> Iterator[userrb.UserRingBuffer]:
 def drain(bpf: userrb.BpfObject) -> Callable[[], int]:
     """Drains `ring`; returns how many samples the kernel took."""
     return lambda: bpf.programs["drain"].test_run().retval
+
+
+@pytest.fixture(scope="session")
+def vm() -> Iterator[Vm]:
+    """A guest on Linux 6.12, for commands that do it no harm."""
+    # These tests run in a guest as well, which has no need of what boots one.
+    from proof.vm.machine import Vm  # noqa: PLC0415
+
+    with Vm("6.12") as machine:
+        yield machine
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, in which `python -m proof` works as it does in the root."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -180,21 +171,3 @@ def handle(libbpf: ctypes.CDLL, bpf: userrb.BpfObject) -> Iterator[ctypes.c_void
     opened = ctypes.c_void_p(libbpf.user_ring_buffer__new(bpf.maps["samples"].fileno(), None))
     yield opened
     libbpf.user_ring_buffer__free(opened)
-
-
-@pytest.fixture(scope="session")
-def vm() -> Iterator[Vm]:
-    """A guest on Linux 6.12, for commands that do it no harm."""
-    # These tests run in a guest as well, which has no need of what boots one.
-    from proof.vm.machine import Vm  # noqa: PLC0415
-
-    with Vm("6.12") as machine:
-        yield machine
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, in which `python -m proof` works as it does in the root."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return tmp_path

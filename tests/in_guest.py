@@ -1,7 +1,7 @@
 """Runs the tests of userrb on another kernel: pytest in a guest, its reports in this run's.
 
-What is compiled is compiled here, as a guest has no compiler; the rest is the same pytest, with the
-tests selected here.
+It is the same pytest, with the tests selected here. What they compile is compiled here, as a guest
+has no compiler.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import in_guest_compiler
 import pytest
 from in_guest_reports import CHOSEN, MARK
 
@@ -23,13 +25,8 @@ from proof.errors import ProofError
 from proof.vm.kernel import Virtual
 
 ROOT = Path(__file__).parent.parent
-OBJECTS = "objects"
 LIMIT = 900.0
 """Seconds for all of them."""
-
-
-BUILD = pytest.StashKey[Callable[[Path, Path], None]]()
-"""Compiles a source into a target."""
 
 
 class InGuest:
@@ -48,6 +45,7 @@ class InGuest:
         self._other: list[str] = []
         self._failure: BaseException | None = None
         self._stop: int | None = None
+        self._answers: int | None = None
         self._thread: threading.Thread | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -66,8 +64,9 @@ class InGuest:
 
     def pytest_unconfigure(self) -> None:
         """End what still runs."""
-        if self._stop is not None:
-            os.close(self._stop)
+        for descriptor in (self._stop, self._answers):
+            if descriptor is not None:
+                os.close(descriptor)
         if self._thread is not None:
             self._thread.join()
         self._kernel.close()
@@ -75,6 +74,10 @@ class InGuest:
     def _of(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         phases: dict[str, str] = {}
         for line in self._lines or ():
+            asks = line.partition(in_guest_compiler.MARK)[2]
+            if asks and self._answers is not None:
+                self._answer(in_guest_compiler.pack(compile_here(asks)))
+                continue
             other, marked, data = line.partition(MARK)
             self._other.append(other)
             if not marked:
@@ -94,16 +97,21 @@ class InGuest:
         self._other = ["(what was printed stands with the first of them)"]
         yield pytest.TestReport(item.nodeid, item.location, {}, "failed", where, "setup")
 
+    def _answer(self, data: bytes) -> None:
+        while data and self._answers is not None:
+            data = data[os.write(self._answers, data) :]
+
     def _start(self, items: list[pytest.Item]) -> Iterator[str]:
         """Start pytest in the guest; return the lines that it prints, as they come."""
         out, into = os.pipe()
         signals, self._stop = os.pipe()
-        self._thread = threading.Thread(target=self._run, args=(items, into, signals))
+        answers, self._answers = os.pipe()
+        self._thread = threading.Thread(target=self._run, args=(items, into, signals, answers))
         self._thread.start()
         with os.fdopen(out, encoding="utf-8", errors="replace") as file:
             yield from file
 
-    def _run(self, items: list[pytest.Item], into: int, signals: int) -> None:
+    def _run(self, items: list[pytest.Item], into: int, signals: int, answers: int) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix="tests-") as name:
                 folder = Path(name)
@@ -117,6 +125,7 @@ class InGuest:
                     cwd=folder,
                     stdout=into,
                     stderr=into,
+                    stdin=answers,
                     signals=signals,
                     timeout=LIMIT,
                 )
@@ -126,18 +135,30 @@ class InGuest:
             self._failure = error
             raise
         finally:
-            os.close(into)
-            os.close(signals)
+            for descriptor in (into, signals, answers):
+                os.close(descriptor)
 
     def _fill(self, folder: Path, items: list[pytest.Item]) -> None:
-        """Write what the guest needs: the tests, their settings, and what is to be compiled."""
+        """Write what the guest needs: the tests, what they compile, and their settings."""
         left_out = shutil.ignore_patterns("__pycache__", "test_vm_*", "test_proof_*")
-        shutil.copytree(ROOT / "tests", folder / "tests", ignore=left_out)
+        for name in ("tests", "examples"):
+            shutil.copytree(ROOT / name, folder / name, ignore=left_out)
         shutil.copy(ROOT / "pyproject.toml", folder)
-        shutil.move(folder / "tests/in_guest_reports.py", folder)  # a plugin is looked for here
+        for plugin in ("in_guest_reports.py", "in_guest_compiler.py"):
+            shutil.move(folder / "tests" / plugin, folder)  # this is where plugins are looked for
         (folder / CHOSEN).write_text("\n".join(item.nodeid for item in items), encoding="utf-8")
-        (folder / OBJECTS).mkdir()
-        build = self._config.stash[BUILD]
-        for source in (ROOT / "tests/bpf").glob("*.c"):
-            name = source.name.removesuffix(".c")
-            build(source, folder / OBJECTS / (f"{name}.o" if name.endswith(".bpf") else name))
+
+
+def compile_here(order: str) -> in_guest_compiler.Answer:
+    """Run a compiler of the host's for a test in the guest.
+
+    Args:
+        order: The command and its directory, as `in_guest_compiler` sends them.
+    """
+    words, cwd = json.loads(order)
+    with tempfile.NamedTemporaryFile() as made:
+        if "-o" in words:
+            words[words.index("-o") + 1] = made.name
+        here = cwd if Path(cwd).is_dir() else ROOT
+        done = subprocess.run(words, cwd=here, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr, Path(made.name).read_bytes()

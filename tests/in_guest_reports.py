@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
+import in_guest_compiler
 import pytest
 
 CHOSEN = "chosen"
@@ -14,7 +16,21 @@ CHOSEN = "chosen"
 MARK = "\x1ereport "
 """Begins a line with a report."""
 
-_out = os.dup(1)  # before pytest captures it
+# To and from the host, before pytest captures them.
+_in, _out = os.dup(0), os.dup(1)
+_sending = threading.Lock()
+
+
+def _send(line: str) -> None:
+    with _sending:
+        data = f"{line}\n".encode()
+        while data:
+            data = data[os.write(_out, data) :]
+
+
+def _compile(order: str) -> in_guest_compiler.Answer:
+    _send(in_guest_compiler.MARK + order)
+    return in_guest_compiler.unpack(lambda length: os.read(_in, length))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,13 +46,14 @@ class _Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        os.write(_out, f"{MARK}{json.dumps(data)}\n".encode())
+        _send(f"{MARK}{json.dumps(data)}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            os.write(_out, f"{report.longreprtext}\n".encode())
+            _send(report.longreprtext)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Report from now on."""
+    """Report from now on, and compile on the host."""
     config.pluginmanager.register(_Reporter(config))
+    in_guest_compiler.Compilers(Path("compilers").resolve(), _compile)

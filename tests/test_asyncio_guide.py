@@ -10,8 +10,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 
 def test_where_there_is_room_control_is_not_given_up(ring: userrb.UserRingBuffer) -> None:
     """The coroutine ends in its first step, and needs no event loop."""

@@ -14,7 +14,7 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
+pytestmark = pytest.mark.kernel
 
 Compile = Callable[..., str]
 

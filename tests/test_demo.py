@@ -17,8 +17,6 @@ import userrb
 from userrb import demo
 from userrb.__main__ import main
 
-pytestmark = pytest.mark.host
-
 ROOT = Path(__file__).parent.parent
 MADE = ROOT / "tests/bpf/demo.made"
 

@@ -18,8 +18,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 NO_WAKEUP, FORCE_WAKEUP = 1, 2
 LIMIT = 131072
 RING = 1 << 21

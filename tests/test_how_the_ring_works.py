@@ -13,8 +13,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 PAGE = mmap.PAGESIZE
 BUSY, DISCARD = 1 << 31, 1 << 30
 

@@ -16,8 +16,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 BPF_F_RDONLY, BPF_F_WRONLY = 1 << 3, 1 << 4
 BIG = 1 << 26
 

@@ -12,8 +12,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 RING = 4096
 
 Reserve = Callable[[int], tuple[int | None, int]]

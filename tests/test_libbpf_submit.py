@@ -14,8 +14,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 
 @pytest.fixture
 def digest(bpf: userrb.BpfObject) -> Callable[[], int]:

@@ -16,8 +16,6 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
-
 PAGE = mmap.PAGESIZE
 RING = 4096
 USER_RINGBUF = 31

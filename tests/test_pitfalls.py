@@ -19,7 +19,7 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
+pytestmark = pytest.mark.kernel
 
 MOST = 131_072
 FULL = 1016

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from proof_support import Scratch, console
+from proof_support import Scratch, chosen, console
 
 from proof.coverage import Coverage, Fate, cover
-from proof.kernel import Host
 from proof.page import Site
 from proof.prove import prove
 from proof.record import write
@@ -60,7 +59,7 @@ def recorded(tmp_path: Path) -> Callable[[str], Coverage]:
 
     def account(text: str) -> Coverage:
         for example in site.page(text).examples:
-            write(prove(example, Host()), Host().facts(), tmp_path / "records", "docs")
+            write(prove(example, chosen()), chosen().facts(), tmp_path / "records", "docs")
         return cover(Site(tmp_path / "mkdocs.yml"), tmp_path / "records")
 
     return account

@@ -15,7 +15,7 @@ import pytest
 
 import userrb
 
-pytestmark = pytest.mark.host
+pytestmark = pytest.mark.kernel
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "request-and-answer"
 Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
