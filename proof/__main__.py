@@ -6,10 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from proof.coverage import count, cover
 from proof.errors import ProofError
-from proof.page import Site
-from proof.recording import RECORDS, add_check, add_matrix, add_record
+from proof.recording import add_check, add_coverage, add_matrix, add_record
 from proof.vm.command_line import add_kernels, add_run
 
 
@@ -21,9 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     add_record(subcommands)
     add_matrix(subcommands)
     add_check(subcommands)
-    _add_coverage(subcommands)
     add_run(subcommands)
     add_kernels(subcommands)
+    add_coverage(subcommands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.do(options)
@@ -36,24 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return status
-
-
-def _add_coverage(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subcommands.add_parser("coverage", help="say what became of every code block")
-    parser.set_defaults(do=_coverage, failed=1)
-
-
-def _coverage(options: argparse.Namespace) -> int:
-    site = Site(options.config)
-    coverage = cover(site, site.root / RECORDS)
-    for line in coverage.lines:
-        print(f"{line.place}: {line.what}: {line.fate.value}")
-    for problem in coverage.problems:
-        print(problem, file=sys.stderr)
-    if not coverage.lines:
-        print("no page has a code block", file=sys.stderr)
-    print(f"{coverage.percent} % of {count(coverage.lines)}")
-    return int(not coverage.whole)
 
 
 if __name__ == "__main__":

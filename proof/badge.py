@@ -76,7 +76,7 @@ def _place(example: Example) -> int:
 def _find(example: Example, records: Sequence[Record]) -> Record:
     hashed = digest(example)
     for record in records:
-        if record.hash == hashed and record.runs:
+        if record.hash == hashed and record.shown:
             for run in record.runs:
                 if not is_shown(run, example):
                     raise ProofError(
@@ -117,7 +117,7 @@ def _end(text: str, page: Page, example: Example) -> int:
 
 def _badge(record: Record) -> str:
     """Write the badge; it holds no `<pre>`, so that it can never be taken for an example."""
-    series = list(dict.fromkeys(run.series for run in record.runs))
+    series = list(dict.fromkeys(run.series for run in record.shown))
     heads = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
     rows = "".join(f"<tr>{_row(run)}</tr>" for run in record.runs)
     return (
@@ -128,7 +128,7 @@ def _badge(record: Record) -> str:
 
 
 def _row(run: Run) -> str:
-    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date, "as shown")
+    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date, run.result)
     return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 

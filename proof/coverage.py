@@ -93,7 +93,7 @@ class Coverage:
 
 def cover(site: Site, records: Path) -> Coverage:
     """Account for every block of every page of a site."""
-    known = {record.hash: record for record in read_all(records) if record.runs}
+    known = {record.hash: record for record in read_all(records) if record.shown}
     pages: dict[str, tuple[Line, ...]] = {}
     problems: list[str] = []
     for path in site.paths():
@@ -140,7 +140,7 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     if record is None:
         why = f"the example {example.id!r} has not been run as it stands: run `{COMMAND}`"
         return Line(block, Fate.NONE, why, example)
-    kernels = tuple(dict.fromkeys(run.series for run in record.runs))
+    kernels = tuple(dict.fromkeys(run.series for run in record.shown))
     commands = [c for session in example.sessions for c in _with_status(session)]
     if role(block) is Role.CONSOLE:
         refused = any(c.block == block and status for c, status in commands)

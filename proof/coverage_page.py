@@ -78,14 +78,14 @@ def as_markdown(coverage: Coverage, docs: str, page: str) -> list[str]:
     # A column of noughts says less than the 100 % above it.
     fates = [f for f in _COLUMNS if f is not Fate.NONE or coverage.problems]
     heads = ["Page", "Blocks", *(_COLUMNS[fate] for fate in fates)]
-    lines += ["", _row(heads), _row(["---", *["--:"] * (len(heads) - 1)])]
+    lines += ["", row(heads), row(["---", *["--:"] * (len(heads) - 1)])]
     for path, its in coverage.pages.items():
         counted = Counter(line.fate for line in its)
         numbers = [str(counted[fate]) for fate in fates]
-        lines.append(_row([_link(path, docs, page), str(len(its)), *numbers]))
+        lines.append(row([link(path, docs, page), str(len(its)), *numbers]))
     for path, its in coverage.pages.items():
         lines += ["", f"## {_title(path, docs)}", ""]
-        lines += [_row(["Line", "Block", "What became of it"]), _row(["--:", "---", "---"])]
+        lines += [row(["Line", "Block", "What became of it"]), row(["--:", "---", "---"])]
         lines += [_line(line, path, docs, page) for line in its]
     return lines
 
@@ -103,10 +103,11 @@ def _line(line: Line, path: str, docs: str, page: str) -> str:
     heading = line.block.headings[-1].id if line.block.headings else ""
     if path.startswith(f"{docs}/") and number:
         number = f"[{number}]({_relative(path, docs, page)}{'#' * bool(heading)}{heading})"
-    return _row([number, what, fate])
+    return row([number, what, fate])
 
 
-def _row(cells: list[str]) -> str:
+def row(cells: list[str]) -> str:
+    """Write a row of a table."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -121,11 +122,19 @@ def _title(path: str, docs: str) -> str:
     return f"`{inside.name}`" if inside.name else "Home"
 
 
-def _link(path: str, docs: str, page: str) -> str:
+def link(path: str, docs: str, page: str, heading: str = "") -> str:
+    """Write a link to a page, or just the name of what is not on the site.
+
+    Args:
+        path: The page's path from the repository's root.
+        docs: The directory of the pages, from there.
+        page: The page that the link will stand on, from the docs directory.
+        heading: The id of a heading there.
+    """
     title = _title(path, docs)
     if not path.startswith(f"{docs}/"):
         return title
-    return f"[{title}]({_relative(path, docs, page)})"
+    return f"[{title}]({_relative(path, docs, page)}{'#' * bool(heading)}{heading})"
 
 
 def _relative(path: str, docs: str, page: str) -> str:

@@ -16,7 +16,7 @@ from proof.errors import ProofError
 from proof.positions import Tracker
 from proof.preprocessors import watch
 
-OWN = ("proof.badge", "proof.copying", "proof.coverage_page")
+OWN = ("proof.badge", "proof.copying", "proof.coverage_page", "proof.kernels_page")
 """The engine's extensions of Markdown, which write what it must not depend on."""
 
 

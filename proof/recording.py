@@ -1,4 +1,4 @@
-"""The subcommands `record` and `matrix` of `python -m proof`."""
+"""The subcommands of `python -m proof` that run examples, or account for them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from proof.choose import choose
+from proof.coverage import count, cover
 from proof.errors import ProofError
-from proof.examples import Example, read_page
+from proof.examples import read_page
 from proof.kernel import Kernel
 from proof.matrix import Column, fill, settings
 from proof.page import Site
@@ -84,6 +84,25 @@ def _record_on(kernel: Kernel, options: argparse.Namespace) -> int:
     return int(failed)
 
 
+def add_coverage(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `coverage`."""
+    parser = subcommands.add_parser("coverage", help="say what became of every code block")
+    parser.set_defaults(do=_coverage, failed=1)
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    site = Site(options.config)
+    coverage = cover(site, site.root / RECORDS)
+    for line in coverage.lines:
+        print(f"{line.place}: {line.what}: {line.fate.value}")
+    for problem in coverage.problems:
+        print(problem, file=sys.stderr)
+    if not coverage.lines:
+        print("no page has a code block", file=sys.stderr)
+    print(f"{coverage.percent} % of {count(coverage.lines)}")
+    return int(not coverage.whole)
+
+
 def _from_root(site: Site, page: str) -> str:
     path = Path(page).resolve()
     if not path.is_relative_to(site.root):
@@ -147,24 +166,23 @@ def _matrix(options: argparse.Namespace) -> int:
     if not examples:
         raise ProofError("no page has an example, so there is nothing to run")
     started = time.monotonic()
-    columns = fill(
-        chosen,
-        examples,
-        options.workers,
-        lambda column: print(progress(column), file=sys.stderr, flush=True),
-    )
+
+    def done(column: Column) -> None:
+        print(progress(column), file=sys.stderr, flush=True)
+        if options.record:
+            _keep(column, site)
+
+    columns = fill(chosen, examples, options.workers, done)
     for line in summary(columns, time.monotonic() - started, options.workers):
         print(line)
     if options.record:
-        _keep(columns, examples, site)
+        kept = {path_of(example, site.root / RECORDS, _docs(site)) for example in examples}
+        remove_orphans(kept, site.root / RECORDS)
     return int(not all(r.good for column in columns for r in column.results.values()))
 
 
-def _keep(columns: Sequence[Column], examples: Sequence[Example], site: Site) -> None:
+def _keep(column: Column, site: Site) -> None:
     """Write the records of what was as it should be."""
-    records, docs = site.root / RECORDS, _docs(site)
-    for column in columns:
-        for result in column.results.values():
-            if result.good and result.proof is not None:
-                write(result.proof, column.facts, records, docs, result.verdict)
-    remove_orphans({path_of(example, records, docs) for example in examples}, records)
+    for result in column.results.values():
+        if result.good and result.proof is not None:
+            write(result.proof, column.facts, site.root / RECORDS, _docs(site), result.verdict)
