@@ -1,6 +1,6 @@
 """The BPF user ring buffer for Python: samples from user space to a BPF program in the kernel."""
 
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from userrb._core import Sample
 from userrb._libbpf import ffi as _ffi
@@ -28,7 +28,8 @@ from userrb.object import BpfObject
 from userrb.program import BpfProgram, TestRun
 from userrb.ring import UserRingBuffer
 
-__version__ = _version("userrb")
+if _TYPE_CHECKING:
+    __version__: str
 
 LIBBPF_VERSION: str = _ffi.string(_lib.libbpf_version_string()).decode().removeprefix("v")
 """The version of the libbpf in use, for example ``"1.1"``."""
@@ -60,3 +61,12 @@ __all__ = [
     "UserRingBuffer",
     "WrongMapType",
 ]
+
+
+def __getattr__(name: str) -> str:
+    # What reads a package's metadata takes longer to import than all of userrb.
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("userrb")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

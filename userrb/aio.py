@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import select
 from collections.abc import Callable
@@ -43,6 +42,9 @@ async def when_room(ring: UserRingBuffer, attempt: Callable[[], Result], timeout
     except RingFull:
         if timeout_ms == 0:
             raise
+    # Who waits in an event loop has it; who never waits has no use for what takes long to import.
+    import asyncio  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_ms / 1000
     wakeup = asyncio.Event()
