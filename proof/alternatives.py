@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from proof.blocks import Block
 from proof.commands import Command, read_console
 from proof.errors import ProofError
+from proof.place import Place, condition
+from proof.variants import Variant, on, variant_of
 
 CONSOLE = "console"
 ILLUSTRATION = "illustration"
@@ -36,11 +38,17 @@ class Session:
         label: The tabs chosen ("C", "Python"), or "" where there is no choice.
         files: The block of each file, by the name under its title.
         commands: The commands, in the page's order.
+        variants: What stands, somewhere, in the place of some of them.
     """
 
     label: str
     files: dict[str, Block]
     commands: tuple[Command, ...]
+    variants: tuple[Variant, ...] = ()
+
+    def commands_on(self, place: Place) -> tuple[Command, ...]:
+        """Return the commands with the output that the page shows for a place."""
+        return on(place, self.commands, self.variants)
 
 
 def role(block: Block) -> Role:
@@ -103,12 +111,17 @@ def _alternatives(blocks: Sequence[Block]) -> list[tuple[str, ...]]:
 def _session(label: tuple[str, ...], blocks: Sequence[Block]) -> Session:
     files: dict[str, Block] = {}
     commands: list[Command] = []
+    variants: list[Variant] = []
     for block in blocks:
         mine = _choice(block, blocks)
         if mine != label[: len(mine)]:
             continue
         if role(block) is Role.CONSOLE:
-            commands += read_console(block)
+            where = condition(block.title, block.start)
+            if where is None:
+                commands += read_console(block)
+            else:
+                variants.append(variant_of(where, read_console(block), commands, variants))
         elif role(block) is Role.FILE:
             name = _file_name(block)
             if name in files and files[name].text != block.text:
@@ -118,7 +131,7 @@ def _session(label: tuple[str, ...], blocks: Sequence[Block]) -> Session:
                     block.start,
                 )
             files.setdefault(name, block)
-    return Session(" / ".join(label), files, tuple(commands))
+    return Session(" / ".join(label), files, tuple(commands), tuple(variants))
 
 
 def _file_name(block: Block) -> str:

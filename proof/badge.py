@@ -19,7 +19,7 @@ from mkdocs.exceptions import BuildError
 from proof.blocks import Page, parse
 from proof.errors import ProofError
 from proof.examples import Example, find_examples
-from proof.record import COMMAND, Record, Run, digest, is_shown, read_all
+from proof.record import AS_SHOWN, COMMAND, Record, Run, digest, is_shown, read_all
 
 _COLUMNS = ("Kernel", "Architecture", "libbpf", "clang", "cc", "Python", "Date", "Result")
 
@@ -128,8 +128,15 @@ def _badge(record: Record) -> str:
 
 
 def _row(run: Run) -> str:
-    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date, run.result)
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date)
+    return "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{_result(run)}</td>"
+
+
+def _result(run: Run) -> str:
+    if run.result == AS_SHOWN:
+        return escape(run.result)
+    lines = dict.fromkeys(line.strip() for said in run.outputs.values() for line in said)
+    return "<br>".join([escape(run.result), *(f"<samp>{escape(line)}</samp>" for line in lines)])
 
 
 def makeExtension(**settings: object) -> BadgeExtension:  # noqa: N802 (the library's name)

@@ -19,7 +19,8 @@ from proof.commands import Command
 from proof.errors import ProofError
 from proof.examples import Account, Example, read_page
 from proof.page import Site
-from proof.record import COMMAND, Record, digest, read_all
+from proof.place import condition
+from proof.record import COMMAND, EVERYWHERE, Record, digest, read_all
 
 _COMPILED = frozenset({"c", "cpp", "c++", "go", "rust"})
 _STATUS = "echo $?"
@@ -140,7 +141,12 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     if record is None:
         why = f"the example {example.id!r} has not been run as it stands: run `{COMMAND}`"
         return Line(block, Fate.NONE, why, example)
-    kernels = tuple(dict.fromkeys(run.series for run in record.shown))
+    where = condition(block.title) if role(block) is Role.CONSOLE else None
+    runs = [run for run in record.shown if where is None or where.holds(run.place)]
+    kernels = tuple(dict.fromkeys(run.series for run in runs))
+    if not runs:
+        why = f"no record is of a run where this output holds: run `{EVERYWHERE}`"
+        return Line(block, Fate.NONE, why, example)
     commands = [c for session in example.sessions for c in _with_status(session)]
     if role(block) is Role.CONSOLE:
         refused = any(c.block == block and status for c, status in commands)
@@ -155,11 +161,11 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
 
 def _with_status(session: Session) -> Iterator[tuple[Command, bool]]:
     """Yield the commands, each with whether the page expects it to fail."""
-    commands = session.commands
-    for number, command in enumerate(commands):
-        after = commands[number + 1] if number + 1 < len(commands) else None
-        asked = after is not None and after.text.strip() == _STATUS
-        yield command, bool(asked and after and after.shown and after.shown[0].strip() != "0")
+    for commands in (session.commands, *(variant.commands for variant in session.variants)):
+        for number, command in enumerate(commands):
+            after = commands[number + 1] if number + 1 < len(commands) else None
+            asked = after is not None and after.text.strip() == _STATUS
+            yield command, bool(asked and after and after.shown and after.shown[0].strip() != "0")
 
 
 def _names(command: Command, file: str) -> bool:

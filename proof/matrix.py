@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from proof.choose import HOST
+from proof.compare import decode
 from proof.errors import (
     BootFailed,
     EmulatorDied,
@@ -30,7 +31,8 @@ REFUSED = "refused"
 FAILED = "failed"
 
 # Where a kernel has no user ring buffer, an example has to say so: by the error, or in words.
-_CLEAR = re.compile(r"Invalid argument|EINVAL|-22\b|Linux 6\.1")
+_WORDS = "Linux 6.1"
+_CLEAR = re.compile(rf"Invalid argument|EINVAL|-22\b|{re.escape(_WORDS)}")
 
 _LOST: dict[type[GuestError], str] = {
     GuestPanic: "guest: panic",
@@ -68,11 +70,13 @@ class Result:
             befell the guest.
         why: In words, unless the verdict says it all.
         proof: What was seen, if the example came to its end.
+        said: If it was refused: the line that says so, of each session, by its label.
     """
 
     verdict: str
     why: str = ""
     proof: Proof | None = None
+    said: Mapping[str, str] | None = None
 
     @property
     def good(self) -> bool:
@@ -192,12 +196,15 @@ def judge(proof: Proof, refusal: str | None) -> Result:
     why = "\n".join(proof.failures)
     if refusal is None:
         return Result(FAILED, why, proof)
-    said = [
-        outcome
-        for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
-        for command, outcome in zip(session.commands, run.outcomes, strict=False)
-        if command.needs_kernel and outcome.status
-    ]
-    if any(_CLEAR.search(outcome.output.decode(errors="replace")) for outcome in said):
-        return Result(REFUSED, refusal, proof)
+    clear: dict[str, list[str]] = {}
+    for session, command, outcome in proof.seen():
+        if command.needs_kernel and outcome.status:
+            lines = filter(_CLEAR.search, decode(outcome.output))
+            clear.setdefault(session.label, []).extend(lines)
+    if clear and all(clear.values()):
+        # In words, if there are any.
+        said = {
+            label: max(lines, key=lambda line: _WORDS in line) for label, lines in clear.items()
+        }
+        return Result(REFUSED, refusal, proof, said)
     return Result(FAILED, f"{refusal}; but the example does not say so:\n{why}", proof)

@@ -12,6 +12,7 @@ from proof.commands import STATUS, Command
 from proof.compare import align, decode, matches, unified, visible
 from proof.examples import Example
 from proof.kernel import Kernel
+from proof.place import Place
 from proof.session import LIMIT, Outcome, Repeated, repeat
 
 _REFERENCE = re.compile(
@@ -36,15 +37,20 @@ class Proof:
     example: Example
     repeated: tuple[Repeated, ...]
     failures: tuple[str, ...]
+    place: Place
+
+    def seen(self) -> Iterator[tuple[Session, Command, Outcome]]:
+        """Yield each command that was started, as the page has it for this place."""
+        for session, run in zip(self.example.sessions, self.repeated, strict=True):
+            for command, outcome in zip(
+                session.commands_on(self.place), run.outcomes, strict=False
+            ):
+                yield session, command, outcome
 
     @property
     def on_kernel(self) -> bool:
         """Whether a command ran on the kernel, not only on the machine around it."""
-        return any(
-            command.needs_kernel
-            for session, run in zip(self.example.sessions, self.repeated, strict=True)
-            for command, _ in zip(session.commands, run.outcomes, strict=False)
-        )
+        return any(command.needs_kernel for _, command, _ in self.seen())
 
 
 def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool = True) -> Proof:
@@ -61,21 +67,25 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool
     """
     if check:
         kernel.check()
+    facts = kernel.facts()
+    place = Place(facts["kernel"], facts["libbpf"])
     runs: list[Repeated] = []
     failures: list[str] = []
     for session in example.sessions:
         files = {name: block.text for name, block in session.files.items()}
-        run = repeat(files, [command.text for command in session.commands], kernel, limit)
+        commands = session.commands_on(place)
+        run = repeat(files, [command.text for command in commands], kernel, limit)
         runs.append(run)
-        failures += _session_failures(example, session, run)
+        failures += _session_failures(example, session, commands, run)
     if not failures:
-        failures += _unlike(example, runs)
+        failures += _unlike(example, place, runs)
         failures += _unopened(example, runs)
-    return Proof(example, tuple(runs), tuple(failures))
+    return Proof(example, tuple(runs), tuple(failures), place)
 
 
-def _session_failures(example: Example, session: Session, run: Repeated) -> Iterator[str]:
-    commands = session.commands
+def _session_failures(
+    example: Example, session: Session, commands: Sequence[Command], run: Repeated
+) -> Iterator[str]:
     for number, (command, outcome) in enumerate(zip(commands, run.outcomes, strict=False)):
         asked = number + 1 < len(commands) and commands[number + 1].asks
         printed = command.comparable(decode(outcome.output))
@@ -161,12 +171,12 @@ def _unopened(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
         )
 
 
-def _unlike(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
+def _unlike(example: Example, place: Place, runs: Sequence[Repeated]) -> Iterator[str]:
     """Compare what alternatives do on the kernel, which is what they claim to do alike."""
     sides = [
         [
             (command, outcome)
-            for command, outcome in zip(session.commands, run.outcomes, strict=True)
+            for command, outcome in zip(session.commands_on(place), run.outcomes, strict=True)
             if command.needs_kernel and command.block.tabs and DIFFERS not in command.block.classes
         ]
         for session, run in zip(example.sessions, runs, strict=True)

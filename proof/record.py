@@ -12,17 +12,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from proof.alternatives import DIFFERS
+from proof.alternatives import DIFFERS, Session
+from proof.commands import Command
 from proof.compare import decode, matches
 from proof.errors import ProofError
 from proof.examples import Example
+from proof.place import Place
 from proof.prove import Proof
+from proof.session import Outcome
 
 AS_SHOWN = "as shown"
 """The result of a run whose output was what the page shows."""
 
 COMMAND = "make record"
 """What a user types to write records."""
+
+EVERYWHERE = "make matrix RECORD=1"
+"""What a user types to write those of all kernels."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class Run:
         cc: Name and version of the C compiler that `cc` is.
         python: Version of the Python interpreter.
         date: The day, in UTC, as YYYY-MM-DD.
-        outputs: For each session, by its label, the output of each command.
+        outputs: For each session, by its label, the output of each command; or, where it was not
+            what the page shows, the line that says why.
         result: Whether the output was what the page shows; if not, what else was right there.
     """
 
@@ -55,6 +62,11 @@ class Run:
     def series(self) -> str:
         """The kernel's series: 6.18 of 6.18.44-1-amd64."""
         return ".".join(self.kernel.split(".")[:2]).split("-")[0]
+
+    @property
+    def place(self) -> Place:
+        """Where it was."""
+        return Place(self.kernel, self.libbpf)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -83,14 +95,21 @@ def digest(example: Example) -> str:
         {
             "label": session.label,
             "files": {name: block.text for name, block in session.files.items()},
-            "commands": [
-                [c.text, list(c.shown), DIFFERS in c.block.classes] for c in session.commands
-            ],
+            "commands": _listed(session.commands),
+            **({"variants": _variants(session)} if session.variants else {}),
         }
         for session in example.sessions
     ]
     text = json.dumps(sessions, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _listed(commands: Sequence[Command]) -> list[list[object]]:
+    return [[c.text, list(c.shown), DIFFERS in c.block.classes] for c in commands]
+
+
+def _variants(session: Session) -> list[list[object]]:
+    return [[v.commands[0].block.title, v.first, _listed(v.commands)] for v in session.variants]
 
 
 def is_shown(run: Run, example: Example) -> bool:
@@ -100,12 +119,15 @@ def is_shown(run: Run, example: Example) -> bool:
     if list(run.outputs) != [session.label for session in example.sessions]:
         return False
     return all(
-        len(outputs) == len(session.commands)
-        and all(
-            matches(command.shown, command.comparable(decode(_bytes(output))))
-            for command, output in zip(session.commands, outputs, strict=True)
-        )
+        _is_session_shown(session.commands_on(run.place), outputs)
         for session, outputs in zip(example.sessions, run.outputs.values(), strict=True)
+    )
+
+
+def _is_session_shown(commands: Sequence[Command], outputs: Sequence[str]) -> bool:
+    return len(outputs) == len(commands) and all(
+        matches(command.shown, command.comparable(decode(_bytes(output))))
+        for command, output in zip(commands, outputs, strict=True)
     )
 
 
@@ -163,7 +185,12 @@ def read_all(records: Path) -> Iterator[Record]:
 
 
 def write(
-    proof: Proof, facts: Mapping[str, str], records: Path, docs: str, result: str = AS_SHOWN
+    proof: Proof,
+    facts: Mapping[str, str],
+    records: Path,
+    docs: str,
+    result: str = AS_SHOWN,
+    said: Mapping[str, str] | None = None,
 ) -> Path:
     """Add a run to an example's record.
 
@@ -176,6 +203,8 @@ def write(
         records: The directory of all records.
         docs: The directory of the site's pages, from the repository's root.
         result: What is to be said of the output.
+        said: If that is not that it is as shown: for each session, by its label, the line of its
+            output that says why. The rest, a traceback say, is of interest to nobody.
 
     Raises:
         ProofError: The example failed, so that there is nothing to record.
@@ -184,7 +213,7 @@ def write(
     if proof.failures and result == AS_SHOWN:
         raise ProofError(f"{example.name}: cannot be recorded, as it failed")
     path, hashed = path_of(example, records, docs), digest(example)
-    run = _run(proof, facts, result)
+    run = _run(proof, facts, result, said)
     runs = [run]
     if path.exists() and (old := read(path)).hash == hashed:
         runs += [r for r in old.runs if r.key != run.key]
@@ -237,11 +266,16 @@ def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
     return orphans
 
 
-def _run(proof: Proof, facts: Mapping[str, str], result: str) -> Run:
-    outputs = {
-        session.label: ["".join(f"{line}\n" for line in decode(o.output)) for o in run.outcomes]
-        for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
-    }
+def _run(
+    proof: Proof, facts: Mapping[str, str], result: str, said: Mapping[str, str] | None
+) -> Run:
+    if said is None:
+        outputs = {
+            session.label: [_text(outcome) for outcome in run.outcomes]
+            for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
+        }
+    else:
+        outputs = {label: [line] for label, line in said.items()}
     return Run(
         **facts,
         clang=_version("clang"),
@@ -251,6 +285,10 @@ def _run(proof: Proof, facts: Mapping[str, str], result: str) -> Run:
         outputs=outputs,
         result=result,
     )
+
+
+def _text(outcome: Outcome) -> str:
+    return "".join(f"{line}\n" for line in decode(outcome.output))
 
 
 def _bytes(output: str) -> bytes:

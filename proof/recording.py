@@ -183,6 +183,7 @@ def _matrix(options: argparse.Namespace) -> int:
 
 def _keep(column: Column, site: Site) -> None:
     """Write the records of what was as it should be."""
+    records, docs = site.root / RECORDS, _docs(site)
     for result in column.results.values():
         if result.good and result.proof is not None:
-            write(result.proof, column.facts, site.root / RECORDS, _docs(site), result.verdict)
+            write(result.proof, column.facts, records, docs, result.verdict, result.said)

@@ -31,12 +31,11 @@ def update_output(proof: Proof, root: Path) -> list[str]:
         ProofError: The output cannot stand on a page, or has no place of its own in the source.
     """
     changes: dict[Origin, tuple[Command, list[str]]] = {}
-    for session, run in zip(proof.example.sessions, proof.repeated, strict=True):
-        for command, outcome in zip(session.commands, run.outcomes, strict=False):
-            new = rewritten(command.shown, command.comparable(decode(outcome.output)))
-            origin = command.origin
-            if new != list(command.shown) and outcome.status is not None and origin:
-                changes.setdefault(origin, (command, new))
+    for _, command, outcome in proof.seen():
+        new = rewritten(command.shown, command.comparable(decode(outcome.output)))
+        origin = command.origin
+        if new != list(command.shown) and outcome.status is not None and origin:
+            changes.setdefault(origin, (command, new))
     # From the end of each file, so that the lines above keep their numbers.
     for _, (command, new) in sorted(changes.items(), reverse=True):
         _replace(command, new, root)
