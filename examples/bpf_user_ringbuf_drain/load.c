@@ -17,7 +17,10 @@ int main(void)
 	if (bpf_object__load(object) == 0)
 		return 0;
 	for (line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
-		if (strstr(line, "callback return"))
+		if (strstr(line, "callback return")) {
 			puts(line);
+			return 1;
+		}
+	perror("refused.bpf.o"); /* for another reason */
 	return 1;
 }

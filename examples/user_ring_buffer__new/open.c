@@ -41,7 +41,6 @@ int main(int argc, char **argv)
 	char path[64];
 	int map;
 
-	libbpf_set_print(NULL); /* or libbpf says on standard error what it does not like */
 	setlinebuf(stdout);
 	if (argc > 1) { /* the other process: it knows the path and nothing else */
 		produce(open_ring("the pinned map, in another process", bpf_obj_get(argv[1])));
@@ -52,6 +51,7 @@ int main(int argc, char **argv)
 		return 1;
 	map = bpf_object__find_map_fd_by_name(object, "samples");
 
+	libbpf_set_print(NULL); /* or libbpf says on standard error what it does not like */
 	open_ring("an array map", bpf_object__find_map_fd_by_name(object, "numbers"));
 	open_ring("standard output", STDOUT_FILENO);
 	first = open_ring("a user ring buffer", map);
