@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.builds import put_compilers
 from proof.directory import private_directory
 from proof.errors import ProofError
 from proof.kernel import Kernel
@@ -125,6 +126,7 @@ def repeat(
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
         arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
         last = f"\x1e{token} {end} ".encode()
+        put_compilers(tools, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
             opened = watch.opened()

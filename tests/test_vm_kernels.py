@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from proof import cache
 from proof.errors import FetchError, KernelFileError
-from proof.vm import cache, fetch, kernels, vmlinux
+from proof.vm import fetch, kernels, vmlinux
 from proof.vm.machine import Vm
 
 GOOD = kernels.DATA.read_text()
@@ -88,7 +89,7 @@ def test_concurrent_callers_share_one_fill(tmp_path: Path, monkeypatch: pytest.M
     """Four processes that want the same folder fill it once, and all see it whole."""
     monkeypatch.setenv("PROOF_CACHE", str(tmp_path))
     script = (
-        "import os, time\nfrom proof.vm import cache\n"
+        "import os, time\nfrom proof import cache\n"
         "def fill(part):\n"
         "    (part / 'a').write_text(str(os.getpid())); time.sleep(0.5)\n"
         "    (part / 'b').write_text('b')\n"

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from proof import cache
 from proof.errors import GuestError, ProofError
-from proof.vm import cache, qemu
+from proof.vm import qemu
 
 DEVICE = Path("/dev/kvm")
 # A boot under KVM takes about one second; one that needs longer is worth nothing.

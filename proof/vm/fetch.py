@@ -8,8 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from proof import cache
 from proof.errors import FetchError
-from proof.vm import apt, cache, kernels
+from proof.vm import apt, kernels
 
 _IMAGE = re.compile(r"\b(linux-(?:image|binary)-[^\s,|(]+)")
 

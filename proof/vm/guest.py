@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
+from proof import cache
 from proof.errors import ProofError
-from proof.vm import cache, cpio, hostfiles, libraries, overlay, python
+from proof.vm import cpio, hostfiles, libraries, overlay, python
 
 # Programs that belong in the guest if the host has them: they ask the running kernel.
 PROGRAMS = ("bash", "bpftool")

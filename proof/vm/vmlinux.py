@@ -14,8 +14,8 @@ from pathlib import Path
 import lz4.block
 import zstandard
 
+from proof import cache
 from proof.errors import KernelFileError
-from proof.vm import cache
 
 _ELF = b"\x7fELF"
 _LZ4_BLOCK = 8 << 20  # the legacy frame's fixed block size
