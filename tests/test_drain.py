@@ -21,6 +21,7 @@ import userrb
 NO_WAKEUP, FORCE_WAKEUP = 1, 2
 LIMIT = 131072
 RING = 1 << 21
+PAGE = Path(__file__).parent.parent / "docs/linux/helper-function/bpf_user_ringbuf_drain.md"
 CALL = struct.Struct("=Qqq")
 
 Compile = Callable[..., Path]
@@ -72,6 +73,7 @@ def test_it_returns_how_many_samples_the_callback_got(
 
 
 @pytest.mark.parametrize("flags", [4, 5, 6, 7, 8, 1 << 31, 1 << 33, (1 << 64) - 1])
+@pytest.mark.row("bpf_user_ringbuf_drain", "`flags` has another bit")
 def test_unknown_flags_are_einval(
     roomy: userrb.UserRingBuffer, drain_with: Drain, flags: int
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_callback_that_returns_1_stops(roomy: userrb.UserRingBuffer, drain_wit
     assert drain_with().returned == 2
 
 
+@pytest.mark.row("bpf_user_ringbuf_drain", "The ring is being drained")
 def test_a_drain_in_a_callback_is_ebusy(roomy: userrb.UserRingBuffer, drain_with: Drain) -> None:
     """-EBUSY for the inner one; the outer one goes on."""
     for _ in range(3):
@@ -96,6 +99,7 @@ def test_a_drain_in_a_callback_is_ebusy(roomy: userrb.UserRingBuffer, drain_with
     assert drain_with("drain_nested") == (3, -errno.EBUSY)
 
 
+@pytest.mark.row("bpf_user_ringbuf_drain", "The ring is being drained")
 def test_of_two_drains_at_once_one_is_ebusy(
     roomy: userrb.UserRingBuffer, drain_with: Drain
 ) -> None:
@@ -215,6 +219,8 @@ def test_one_wakeup_a_drain(roomy: userrb.UserRingBuffer, drain_with: Drain) -> 
         (1 << 30 | 8, 16, 0),  # discarded
     ],
 )
+@pytest.mark.row("bpf_user_ringbuf_drain", "no multiple of 8")
+@pytest.mark.row("bpf_user_ringbuf_drain", "larger than the ring")
 def test_headers_by_hand(
     *,
     helper: userrb.BpfObject,
@@ -281,6 +287,20 @@ def test_the_verifier_refuses(compile_bpf: Compile, case: str) -> None:
     with pytest.raises(userrb.LoadError) as caught:
         userrb.BpfObject(compile_bpf("refusals", case))
     assert re.search(REFUSED[case], caught.value.log)
+
+
+def test_the_page_quotes_the_log(compile_bpf: Compile) -> None:
+    """Each line of a log on the helper's page is in the log of one of these cases."""
+    logs: list[str] = []
+    for case in REFUSED:
+        with pytest.raises(userrb.LoadError) as caught:
+            userrb.BpfObject(compile_bpf("refusals", case))
+        logs.append(caught.value.log)
+    table = PAGE.read_text().partition("| the callback | the log |")[2].partition("\n\n")[0]
+    quoted = re.findall(r"\| `([^`]+)` \|", table)
+    assert quoted
+    for line in quoted:
+        assert any(line.removesuffix(" ...") in log for log in logs), line
 
 
 @pytest.mark.parametrize("case", ["NONE", "RETURNS_ONE", "WRITES_SAMPLE"])

@@ -52,12 +52,14 @@ def in_child(call: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.row("user_ring_buffer__new", "`map_fd` is not open")
 def test_no_descriptor_is_ebadfd(new: Open) -> None:
     """F14: a descriptor that is not open is EBADFD, not EBADF."""
     assert new(-1) == errno.EBADFD
     assert new(1 << 20) == errno.EBADFD
 
 
+@pytest.mark.row("user_ring_buffer__new", "a map of another type")
 def test_what_is_no_user_ring_buffer_is_einval(bpf: userrb.BpfObject, new: Open) -> None:
     """A map of another type, a program and a file are EINVAL."""
     assert new(bpf.maps["other"].fileno()) == errno.EINVAL
@@ -66,6 +68,7 @@ def test_what_is_no_user_ring_buffer_is_einval(bpf: userrb.BpfObject, new: Open)
         assert new(file.fileno()) == errno.EINVAL
 
 
+@pytest.mark.row("user_ring_buffer__new", "`opts` has a size less than 8")
 def test_options_are_checked(bpf: userrb.BpfObject, new: Open) -> None:
     """NULL or a zeroed structure with its size will do; a wrong size or unknown content will not.
 
@@ -78,6 +81,7 @@ def test_options_are_checked(bpf: userrb.BpfObject, new: Open) -> None:
     assert new(fd, (16).to_bytes(8, sys.byteorder) + b"\1" * 8) == errno.EINVAL
 
 
+@pytest.mark.row("user_ring_buffer__new", "The map is frozen")
 def test_a_frozen_map_is_eperm(libbpf: ctypes.CDLL, bpf: userrb.BpfObject, new: Open) -> None:
     """EPERM comes after bpf_map_freeze; while a ring is open, freezing is EBUSY."""
     fd = bpf.maps["samples"].fileno()
@@ -88,6 +92,7 @@ def test_a_frozen_map_is_eperm(libbpf: ctypes.CDLL, bpf: userrb.BpfObject, new: 
     assert libbpf.bpf_map_freeze(roomy) == -errno.EBUSY
 
 
+@pytest.mark.row("user_ring_buffer__new", "no descriptor left")
 def test_no_descriptor_left_is_emfile(bpf: userrb.BpfObject, new: Open) -> None:
     """A ring needs a descriptor of its own; EMFILE where the limit is reached."""
     fd = bpf.maps["samples"].fileno()
@@ -104,6 +109,7 @@ def test_no_descriptor_left_is_emfile(bpf: userrb.BpfObject, new: Open) -> None:
     assert in_child(limited) == errno.EMFILE
 
 
+@pytest.mark.row("user_ring_buffer__new", "The address space has no room")
 def test_no_address_space_is_enomem(compile_bpf: Callable[[str], Path], new: Open) -> None:
     """The ring is mapped at once, twice in a row; ENOMEM where that does not fit."""
     with userrb.BpfObject(compile_bpf("large")) as bpf:

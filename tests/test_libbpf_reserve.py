@@ -40,6 +40,7 @@ def test_a_sample_takes_its_header_and_whole_words(reserve: Reserve, size: int, 
     assert second - first == takes
 
 
+@pytest.mark.row("user_ring_buffer__reserve", "larger than the whole ring")
 def test_e2big_counts_the_header(reserve: Reserve) -> None:
     """F5: the ring's size less 8 fits; one byte more never does, even where the ring is full."""
     assert reserve(RING - 7) == (None, errno.E2BIG)
@@ -49,6 +50,7 @@ def test_e2big_counts_the_header(reserve: Reserve) -> None:
     assert reserve(0xFFFFFFFF) == (None, errno.E2BIG)
 
 
+@pytest.mark.row("user_ring_buffer__reserve", "no room for the sample now")
 def test_enospc_comes_at_once(reserve: Reserve) -> None:
     """A ring without room is ENOSPC, for no bytes too, and without waiting."""
     assert reserve(RING - 8)[0]

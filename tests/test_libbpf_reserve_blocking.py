@@ -75,6 +75,7 @@ def test_the_bytes_are_not_zeroed(
     assert last == b"earlier!"
 
 
+@pytest.mark.row("user_ring_buffer__reserve_blocking", "larger than the whole ring")
 def test_e2big_counts_the_header(reserve: Reserve) -> None:
     """F5: 4088 bytes fit a ring of 4096, 4089 are E2BIG at once, even without end of patience."""
     assert reserve(4089, -1) == (None, errno.E2BIG)
@@ -82,12 +83,14 @@ def test_e2big_counts_the_header(reserve: Reserve) -> None:
 
 
 @pytest.mark.parametrize("timeout_ms", [-2, -1000])
+@pytest.mark.row("user_ring_buffer__reserve_blocking", "less than `-1`")
 def test_a_timeout_below_minus_one_is_einval(reserve: Reserve, timeout_ms: int) -> None:
     """EINVAL comes at once, although there is room."""
     assert reserve(8, timeout_ms) == (None, errno.EINVAL)
 
 
 @pytest.mark.usefixtures("full")
+@pytest.mark.row("user_ring_buffer__reserve_blocking", "within `timeout_ms`")
 def test_a_full_ring_is_enospc_after_the_timeout(reserve: Reserve) -> None:
     """ENOSPC comes when the time is over, and the wait sleeps."""
     start, cpu = time.monotonic(), time.thread_time()
@@ -114,6 +117,7 @@ def test_minus_one_does_not_wait_on_a_partly_full_ring(reserve: Reserve) -> None
 
 
 @pytest.mark.usefixtures("full")
+@pytest.mark.row("user_ring_buffer__reserve_blocking", "`timeout_ms` is `-1`")
 def test_minus_one_ends_with_a_drain_that_makes_too_little_room(
     bpf: userrb.BpfObject, libbpf: ctypes.CDLL, handle: ctypes.c_void_p, reserve: Reserve
 ) -> None:
@@ -141,6 +145,7 @@ def alarm(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("full", "alarm")
+@pytest.mark.row("user_ring_buffer__reserve_blocking", "A signal handler ran")
 def test_a_signal_ends_the_wait_on_a_full_ring(reserve: Reserve) -> None:
     """F3: EINTR, with and without SA_RESTART."""
     start = time.monotonic()
