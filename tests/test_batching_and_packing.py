@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import platform
+import re
 import struct
 import subprocess
 from collections.abc import Callable
@@ -54,7 +55,7 @@ def test_a_loop_that_the_verifier_takes(
 @pytest.mark.parametrize(
     ("macro", "line"),
     [
-        ("UNKNOWN_LENGTH", "R3 is not a known constant"),
+        ("UNKNOWN_LENGTH", r"R3 is not a (?:known )?const"),
         ("UNBOUNDED", "outside of the allowed memory range"),
         ("COUNT=1000000", "is too "),
     ],
@@ -63,7 +64,7 @@ def test_a_loop_that_the_verifier_refuses(compile_packing: Compile, macro: str, 
     """A length that varies, a bound that user space sets, more passes than it follows."""
     with pytest.raises(userrb.LoadError) as refused:
         userrb.BpfObject(compile_packing(macro))
-    assert line in str(refused.value.log)
+    assert re.search(line, str(refused.value.log))
 
 
 def test_user_space_can_write_to_a_submitted_sample(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import mmap
+import os
 import re
 import select
 import struct
@@ -281,26 +282,49 @@ REFUSED = {
 }
 
 
+ELSEWHERE = {
+    ("SUBMITS", "6.1"): r"arg 1 is an unacquired reference",
+    ("SUBMITS", "7.3"): r"CONST_PTR_TO_DYNPTR cannot be released",
+    ("DISCARDS", "6.1"): r"arg 1 is an unacquired reference",
+    ("DISCARDS", "7.3"): r"CONST_PTR_TO_DYNPTR cannot be released",
+    ("INITIALISES", "6.1"): None,
+    ("VARIABLE_LENGTH", "7.3"): r"R3 is not a const",
+}
+"""What a kernel says instead; None if it does not refuse it."""
+SERIES = ".".join(re.findall(r"\d+", os.uname().release)[:2])
+
+
+def log_of(compile_bpf: Compile, case: str) -> str | None:
+    """Returns the log of the verifier, None if it does not refuse the case."""
+    try:
+        userrb.BpfObject(compile_bpf("refusals", case)).close()
+    except userrb.LoadError as error:
+        return error.log
+    return None
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_the_verifier_refuses(compile_bpf: Compile, case: str) -> None:
-    """Each case of refusals.bpf.c is refused, for the reason given."""
-    with pytest.raises(userrb.LoadError) as caught:
-        userrb.BpfObject(compile_bpf("refusals", case))
-    assert re.search(REFUSED[case], caught.value.log)
+    """Each case of refusals.bpf.c is refused, for the reason given; 6.1 takes one of them."""
+    log, pattern = log_of(compile_bpf, case), ELSEWHERE.get((case, SERIES), REFUSED[case])
+    assert (log is None) == (pattern is None)
+    if log is not None and pattern is not None:
+        assert re.search(pattern, log)
 
 
 def test_the_page_quotes_the_log(compile_bpf: Compile) -> None:
     """Each line of a log on the helper's page is in the log of one of these cases."""
-    logs: list[str] = []
-    for case in REFUSED:
-        with pytest.raises(userrb.LoadError) as caught:
-            userrb.BpfObject(compile_bpf("refusals", case))
-        logs.append(caught.value.log)
+    logs = [log_of(compile_bpf, case) or "" for case in REFUSED]
     table = PAGE.read_text().partition("| the callback | the log |")[2].partition("\n\n")[0]
-    quoted = re.findall(r"\| `([^`]+)` \|", table)
-    assert quoted
-    for line in quoted:
-        assert any(line.removesuffix(" ...") in log for log in logs), line
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    assert rows
+    for _, here, elsewhere in rows:
+        there = {k: v.rstrip(" |") for k, v in re.findall(r"(\d\.\d+): ([^;]+)", elsewhere)}
+        said = there.get(SERIES, here)
+        if quoted := re.findall(r"`(.+)`", said):
+            assert any(quoted[0].removesuffix(" ...") in log for log in logs), said
+        else:
+            assert said == "is not refused"
 
 
 @pytest.mark.parametrize("case", ["NONE", "RETURNS_ONE", "WRITES_SAMPLE"])
