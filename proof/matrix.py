@@ -95,6 +95,7 @@ class Column:
         boots: How many guests were booted.
         retries: How many boots were tried once more.
         booting: Seconds until the first guest was up.
+        commands: Seconds that the commands of the examples took.
         seconds: Of all of it.
     """
 
@@ -104,6 +105,7 @@ class Column:
     boots: int = 0
     retries: int = 0
     booting: float = 0.0
+    commands: float = 0.0
     seconds: float = 0.0
 
 
@@ -176,6 +178,7 @@ def _run_all(column: Column, kernel: Kernel, examples: Sequence[Example], starte
             column.results[example.name] = lost(error)
         else:
             column.results[example.name] = judge(proof, refusal)
+            column.commands += sum(run.seconds for run in proof.repeated)
 
 
 def lost(error: ProofError) -> Result:

@@ -88,12 +88,14 @@ class Repeated:
         ended: Why the session stopped early, in words; "" if every command ran.
         directory: The directory that it ran in, which is gone.
         opened: Names of the files that a command opened.
+        seconds: What the commands took, of all the time that the session did.
     """
 
     outcomes: tuple[Outcome, ...]
     ended: str
     directory: str
     opened: frozenset[str]
+    seconds: float
 
 
 def repeat(
@@ -128,10 +130,12 @@ def repeat(
         last = f"\x1e{token} {end} ".encode()
         put_compilers(tools, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
+            started = time.monotonic()
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+            seconds = time.monotonic() - started
             opened = watch.opened()
         outcomes, ended = _outcomes(output, token, len(commands), reason)
-        return Repeated(outcomes, ended, str(home), opened)
+        return Repeated(outcomes, ended, str(home), opened, seconds)
 
 
 def environment(tools: Path, token: str) -> dict[str, str]:

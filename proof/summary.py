@@ -44,11 +44,14 @@ def summary(columns: Sequence[Column], seconds: float, workers: int) -> Iterator
         yield f"{where}:"
         yield from (f"  {line}" for line in why.splitlines())
     boots, retries = (sum(getattr(c, what) for c in columns) for what in ("boots", "retries"))
-    booting = sum(column.booting for column in columns)
+    booting, commands, spent = (
+        sum(getattr(c, what) for c in columns) for what in ("booting", "commands", "seconds")
+    )
     yield ""
     yield (
         f"{boots} boots, {retries} of them at the second try; {seconds:.0f} s with {workers}"
-        f" kernels at a time, of which booting and asking took {booting / workers:.0f} s"
+        f" kernels at a time, of which {100 * booting / spent:.0f} % went into boots and"
+        f" {100 * commands / spent:.0f} % into the examples' commands"
     )
 
 
