@@ -18,12 +18,13 @@ def chosen_name(name: str | None = None) -> str:
     return name or os.environ.get(VARIABLE) or HOST
 
 
-def choose(name: str | None = None) -> Kernel:
+def choose(name: str | None = None, cpus: int = 1) -> Kernel:
     """Return the kernel to run on.
 
     Args:
         name: `host`, a key of `kernels.toml`, or the path of a vmlinuz; without one, what the
             environment says, or else the host's.
+        cpus: How many processors a virtual machine has.
 
     Raises:
         KernelFileError: There is no kernel of that name; the message lists those there are.
@@ -37,4 +38,4 @@ def choose(name: str | None = None) -> Kernel:
 
     if "/" not in name:
         kernels.load().find(name)
-    return Virtual(name)
+    return Virtual(name, cpus=cpus)

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     name = chosen_name(config.getoption("--kernel"))
     try:
-        kernel = choose(name)
+        kernel = choose(name, cpus=2)  # for what is to collide
     except ProofError as error:
         raise pytest.UsageError(str(error)) from error
     os.environ[VARIABLE] = name  # for what the tests start

@@ -22,6 +22,7 @@ class Guest:
         kernel: a vmlinux or vmlinuz.
         archive: the guest's files.
         memory: the guest's, in MiB.
+        cpus: how many processors it has.
         kvm: use the processor's virtualisation.
         limit: seconds until it must have answered.
 
@@ -30,13 +31,15 @@ class Guest:
         BootFailed: it did not come up, for another reason.
     """
 
-    def __init__(self, kernel: Path, archive: Path, memory: int, kvm: bool, limit: float) -> None:
+    def __init__(
+        self, kernel: Path, archive: Path, memory: int, cpus: int, kvm: bool, limit: float
+    ) -> None:
         """Boots it."""
         self.console = Console()
         self.memory = memory
         self._pinged = False
         self._heard = time.monotonic()
-        self._emulator = qemu.start(kernel, archive, memory, kvm)
+        self._emulator = qemu.start(kernel, archive, memory, cpus, kvm)
         try:
             line = self._emulator.line
             self.link = wire.Link(line.fileno(), self._wait_for_receipt, guest=False)

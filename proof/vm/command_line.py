@@ -20,6 +20,7 @@ def add_run(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--directory", type=Path, help="another working directory than this one")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds, then it is killed")
     parser.add_argument("--memory", type=int, help="MiB (default: enough)")
+    parser.add_argument("--cpus", type=int, default=1, help="processors (default: %(default)s)")
     parser.add_argument("--stdin", action="store_true", help="read standard input, to its end")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND ARGS...")
     # 125 as of env(1) and its kin: the runner failed, not the command.
@@ -33,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
         words = words[1:]
     if not words:
         raise ProofError("which command? python -m proof run --kernel KERNEL -- COMMAND ARGS...")
-    with Vm(options.kernel, memory=options.memory) as vm:
+    with Vm(options.kernel, memory=options.memory, cpus=options.cpus) as vm:
         if vm.boot_retries:
             print(f"proof: booted at the second try: {vm.boot_failure}", file=sys.stderr)
         try:

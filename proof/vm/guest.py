@@ -26,7 +26,10 @@ AGENT = ("agent", "execution", "leftovers", "tree", "wire")
 AGENT_FOLDER = "/.proof"
 _PACKAGES = (f"{AGENT_FOLDER}/proof", f"{AGENT_FOLDER}/proof/vm")
 _START = b"from proof.vm.agent import main\nmain()\n"
-_KEPT_SECONDS = 7 * 86400  # an archive that nobody used for so long is removed
+# An archive that nobody used for so long is removed, and so are all but the last few: each change
+# of what is installed makes another one.
+_KEPT_SECONDS = 7 * 86400
+_KEPT = 6
 
 _INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -146,12 +149,16 @@ def _fill(part: Path, files: hostfiles.HostFiles, busybox: str, overlays: list[P
 def _forget(kept: Path) -> None:
     """Removes archives that nobody used for long, and marks this one as used."""
     os.utime(kept)
+    used: list[tuple[float, Path]] = []
     for other in kept.parent.iterdir():
         try:
-            if time.time() - other.stat().st_mtime > _KEPT_SECONDS:
-                shutil.rmtree(other)
+            used.append((other.stat().st_mtime, other))
         except FileNotFoundError:
             continue  # another process was faster
+    used.sort(reverse=True)
+    for number, (last, other) in enumerate(used):
+        if number >= _KEPT or time.time() - last > _KEPT_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def archive(overlays: Iterable[Path] = ()) -> Path:

@@ -27,6 +27,7 @@ class Virtual:
         name: A key of `kernels.toml`, or the path of a vmlinuz.
         library: A library of `kernels.toml` to have in the place of the system's.
         paths: Further files and folders of this machine to have in the guest.
+        cpus: How many processors the guest has.
 
     Attributes:
         boots: How often it was booted.
@@ -35,7 +36,12 @@ class Virtual:
     """
 
     def __init__(
-        self, name: str | Path, *, library: str | None = None, paths: Iterable[Path] = ()
+        self,
+        name: str | Path,
+        *,
+        library: str | None = None,
+        paths: Iterable[Path] = (),
+        cpus: int = 1,
     ) -> None:
         self.name = name
         self.boots = 0
@@ -43,6 +49,7 @@ class Virtual:
         self.left: list[str] = []
         self.library = library
         self._paths = tuple(paths)
+        self._cpus = cpus
         self._vm: Vm | None = None
         self._seen: dict[str, str | int] = {}
 
@@ -71,7 +78,7 @@ class Virtual:
             ProofError: The kernel could not be had, or does not boot.
         """
         if self._vm is None:
-            self._vm = Vm(self.name, paths=self._paths, library=self.library)
+            self._vm = Vm(self.name, paths=self._paths, library=self.library, cpus=self._cpus)
             self.boots += 1
             self.retries += self._vm.boot_retries
             self._vm.clean()

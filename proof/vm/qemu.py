@@ -74,13 +74,14 @@ class Emulator:
         return self.process.stderr.read().decode(errors="replace").strip()
 
 
-def start(kernel: Path, archive: Path, memory: int, kvm: bool) -> Emulator:
+def start(kernel: Path, archive: Path, memory: int, cpus: int, kvm: bool) -> Emulator:
     """Starts an emulator.
 
     Args:
         kernel: a vmlinux or vmlinuz.
         archive: the guest's files.
         memory: the guest's, in MiB.
+        cpus: how many processors it has.
         kvm: use the processor's virtualisation.
 
     Raises:
@@ -93,7 +94,7 @@ def start(kernel: Path, archive: Path, memory: int, kvm: bool) -> Emulator:
         *("-accel", "kvm" if kvm else "tcg"),
         # With erms ("string moves are fast") the kernel copies byte by byte, which emulated is
         # slow: half a second at boot.
-        *("-cpu", "max,-erms", "-M", "q35", "-m", str(memory)),
+        *("-cpu", "max,-erms", "-M", "q35", "-m", str(memory), "-smp", str(cpus)),
         *("-display", "none", "-no-reboot"),
         *("-kernel", str(kernel), "-initrd", str(archive), "-append", COMMAND_LINE),
     ]
