@@ -2,9 +2,10 @@
 
 A session's bash runs on this machine, whatever the kernel. What leads from there to the kernel is
 the program that it finds under the name `sudo`: on this machine's own kernel that is sudo itself,
-or for root, who needs none, a stand-in that treats the environment as sudo does. A kernel in a
-virtual machine puts a `sudo` of its own in the same place, which hands its arguments, directory
-and environment to the process that owns the machine (see `proof.vm.kernel`).
+or for root a stand-in that treats the environment as sudo does, and gives the command the rights
+that were taken from the session (see `proof.privilege`). A kernel in a virtual machine puts a
+`sudo` of its own in the same place, which hands its arguments, directory and environment to the
+process that owns the machine (see `proof.vm.kernel`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from proof import probe
+from proof import privilege, probe
 from proof.errors import ProofError
+from proof.relay import Relay
 
 _OLDEST = "6.1"
+_SUDOS = 64
+"""Commands with sudo that a session may run at a time."""
 _FACTS = ("kernel", "arch", "libbpf")
 
 
@@ -71,11 +76,21 @@ class Host:
     @contextmanager
     def session(self, tools: Path, home: Path) -> Iterator[None]:
         """See `Kernel.session`."""
-        if os.geteuid() == 0:
+        if os.geteuid() != 0:
+            yield  # the session finds sudo itself
+        elif not privilege.without():
             path = tools / "sudo"
             path.write_text(SUDO, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        yield
+            yield
+        else:
+            relay = Relay(tools, partial(privilege.run, SUDO), at_once=_SUDOS)
+            try:
+                yield
+            finally:
+                relay.close()
+            if relay.failure is not None:
+                raise relay.failure
 
     def facts(self) -> dict[str, str]:
         """See `Kernel.facts`."""

@@ -27,6 +27,7 @@ from proof.directory import private_directory
 from proof.errors import ProofError
 from proof.kernel import Kernel
 from proof.opened import Watch
+from proof.privilege import without
 
 LIMIT = 60.0
 """Seconds that a session may take unless told otherwise."""
@@ -126,7 +127,18 @@ def repeat(
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
-        arguments = ["bash", "--norc", "--noprofile", "-c", _DRIVER, "bash", str(typed), token, end]
+        arguments = [
+            *without(),
+            "bash",
+            "--norc",
+            "--noprofile",
+            "-c",
+            _DRIVER,
+            "bash",
+            str(typed),
+            token,
+            end,
+        ]
         last = f"\x1e{token} {end} ".encode()
         put_compilers(tools, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import sys
@@ -243,6 +245,32 @@ def test_sudo_passes_arguments_and_status_on() -> None:
     assert [o.status for o in result.outcomes] == [0, 0, 7, 1]
     assert result.outcomes[1].output == b"<a b><><it's>"
     assert result.outcomes[3].output == b"sudo: nosuch: command not found\n"
+
+
+def test_only_sudo_loads_bpf_programs() -> None:
+    """What lacks its `sudo` is refused, also where root runs the session."""
+    files = {"look.py": Path(probe.__file__).read_text(encoding="utf-8")}
+    look = f"'{sys.executable}' look.py"
+    first, second = repeat(files, [look, f"sudo {look}"], chosen()).outcomes
+    assert json.loads(first.output)["refusal"] == errno.EPERM
+    assert json.loads(second.output)["refusal"] == 0
+
+
+def test_sudo_hands_signals_on() -> None:
+    """A signal for `sudo` reaches its command, and that of the command is its status."""
+    trap = "trap 'echo caught; exit 5' TERM; echo up; while :; do sleep 0.1; done"
+    commands = [f'timeout 1 sudo sh -c "{trap}"', "echo $?", "sudo sh -c 'kill -9 $$'", "echo $?"]
+    outputs = [outcome.output for outcome in repeat({}, commands, Host()).outcomes]
+    assert outputs[0] == b"up\ncaught\n"
+    assert outputs[1] == b"124\n"
+    assert outputs[3] == b"137\n"
+
+
+def test_sudo_in_a_pipe_and_twice_at_once() -> None:
+    """`sudo` reads what is piped into it, and two of them may wait for each other."""
+    both = "mkfifo a; sudo cat a & sudo sh -c 'echo through >a'; wait"
+    run = repeat({}, ["echo typed | sudo cat | sudo tr a-z A-Z", both], Host())
+    assert [outcome.output for outcome in run.outcomes] == [b"TYPED\n", b"through\n"]
 
 
 def test_this_kernel_is_fit() -> None:

@@ -12,8 +12,8 @@ from typing import Self
 
 from proof import kernel, probe
 from proof.errors import GuestError, GuestOutOfMemory, ProofError
+from proof.relay import Relay
 from proof.vm.machine import Vm
-from proof.vm.relay import Relay
 
 
 class Virtual:

@@ -1,4 +1,7 @@
-"""What stands for sudo in a session whose kernel is a virtual machine's: the machine's end."""
+"""What stands for sudo in a session that has no privilege of its own: the end that has some.
+
+That is the process that owns a virtual machine, or one that is root.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from proof import shim
 from proof.errors import GuestError, ProofError
-from proof.vm import shim
-from proof.vm.shim import LENGTH, STATUS
+from proof.shim import LENGTH, STATUS
 
 _NOT_RUN = 1
 """Status of a `sudo` whose command was not started, as of the real one."""
@@ -22,21 +25,22 @@ Run = Callable[..., int]
 
 
 class Relay:
-    """Takes the commands of one session from its `sudo`, one at a time, and has them run.
+    """Takes the commands of one session from its `sudo`, and has them run.
 
     Args:
         tools: The directory that `sudo` goes into, and the socket beside it.
         run: Runs a command: its words, directory, environment, the descriptors of its three
             streams, and one from which signals for it come; returns its status.
+        at_once: How many may run at a time.
 
     Attributes:
         failure: The error by which the guest was lost, or a command could not be handed to it.
     """
 
-    def __init__(self, tools: Path, run: Run) -> None:
+    def __init__(self, tools: Path, run: Run, *, at_once: int = 1) -> None:
         self.failure: ProofError | None = None
         self._run = run
-        self._busy = threading.Lock()
+        self._free = threading.Semaphore(at_once)
         self._threads: list[threading.Thread] = []
         self._listening = socket.socket(socket.AF_UNIX)
         folder = os.open(tools, os.O_PATH)
@@ -90,7 +94,7 @@ class Relay:
     def _do(
         self, words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int
     ) -> int:
-        if not self._busy.acquire(blocking=False):
+        if not self._free.acquire(blocking=False):
             why = (
                 "a virtual machine runs one command at a time, and another one still runs; put both"
                 " into one: sudo sh -c 'first & second; wait'"
@@ -106,7 +110,7 @@ class Relay:
             self.failure = self.failure or ProofError(f"the command could not be run: {error}")
             return _refuse(streams, str(error))
         finally:
-            self._busy.release()
+            self._free.release()
 
 
 def _refuse(streams: list[int], why: str) -> int:
