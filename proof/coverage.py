@@ -19,8 +19,7 @@ from proof.commands import Command
 from proof.errors import ProofError
 from proof.examples import Account, Example, read_page
 from proof.page import Site
-from proof.place import condition
-from proof.record import COMMAND, EVERYWHERE, Record, digest, read_all
+from proof.record import COMMAND, EVERYWHERE, Record, Run, digest, read_all
 
 _COMPILED = frozenset({"c", "cpp", "c++", "go", "rust"})
 _STATUS = "echo $?"
@@ -141,8 +140,7 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     if record is None:
         why = f"the example {example.id!r} has not been run as it stands: run `{COMMAND}`"
         return Line(block, Fate.NONE, why, example)
-    where = condition(block.title) if role(block) is Role.CONSOLE else None
-    runs = [run for run in record.shown if where is None or where.holds(run.place)]
+    runs = [run for run in record.shown if _compared(block, example, run)]
     kernels = tuple(dict.fromkeys(run.series for run in runs))
     if not runs:
         why = f"no record is of a run where this output holds: run `{EVERYWHERE}`"
@@ -157,6 +155,15 @@ def _line(block: Block, example: Example, record: Record | None) -> Line:
     else:
         fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
     return Line(block, fate, "", example, kernels)
+
+
+def _compared(block: Block, example: Example, run: Run) -> bool:
+    """Say whether a run is one whose output was held against this block, not against a variant."""
+    return role(block) is not Role.CONSOLE or any(
+        command.block == block
+        for session in example.sessions
+        for command in session.commands_on(run.place)
+    )
 
 
 def _with_status(session: Session) -> Iterator[tuple[Command, bool]]:

@@ -197,7 +197,8 @@ def judge(proof: Proof, refusal: str | None) -> Result:
     if not proof.failures:
         return Result(AS_SHOWN, proof=proof)
     why = "\n".join(proof.failures)
-    if refusal is None:
+    if refusal is None or proof.expected:
+        # The page says what is printed there, and it was something else.
         return Result(FAILED, why, proof)
     clear: dict[str, list[str]] = {}
     for session, command, outcome in proof.seen():

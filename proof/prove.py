@@ -48,6 +48,11 @@ class Proof:
                 yield session, command, outcome
 
     @property
+    def expected(self) -> bool:
+        """Whether the page has words of its own for what is printed in this place."""
+        return any(v.condition.holds(self.place) for s in self.example.sessions for v in s.variants)
+
+    @property
     def on_kernel(self) -> bool:
         """Whether a command ran on the kernel, not only on the machine around it."""
         return any(command.needs_kernel for _, command, _ in self.seen())

@@ -158,6 +158,27 @@ def test_coverage_asks_for_such_a_place(scratch: Scratch) -> None:
     assert not coverage.whole
 
 
+def test_coverage_asks_what_was_compared(scratch: Scratch) -> None:
+    """A block that another one stood for in every run was compared with nothing."""
+    series = ".".join(here().kernel.split(".")[:2])
+    there = f"On Linux {series} or newer"
+    text = console("$ echo b", "wrong") + elsewhere(there, "$ echo b", "b")
+    text += elsewhere(f"On libbpf {here().libbpf}", "$ echo b", "wrong, too")
+    write(scratch.prove(text), chosen().facts(), scratch.root / "records", "docs")
+    coverage = cover(Site(scratch.root / "mkdocs.yml"), scratch.root / "records")
+    assert [line.fate for line in coverage.lines] == [Fate.NONE, Fate.RAN, Fate.NONE]
+
+
+def test_a_wrong_block_for_a_place_is_no_refusal(scratch: Scratch) -> None:
+    """Where the page says how a kernel refuses, other words fail, clear as they may be."""
+    text = console("$ sudo sh -c 'echo x: Invalid argument; exit 1'", "right")
+    series = ".".join(here().kernel.split(".")[:2])
+    words = text.splitlines()[5]
+    text += elsewhere(f"On Linux {series}", words, "nonsense", "$ echo $?", "1")
+    proof = prove(scratch.example(text), chosen())
+    assert judge(proof, "too old").verdict == FAILED
+
+
 def test_a_refusal_is_recorded_by_its_words(scratch: Scratch) -> None:
     """Where a kernel must refuse, only the line that says so is kept; without one, it failed."""
     said = "echo traceback; echo x: Invalid argument; echo needs Linux 6.1; echo end; exit 1"
