@@ -23,18 +23,19 @@ _KEPT_SECONDS = 30 * 86400
 """How long something is kept that nothing asks for."""
 
 
-def put_compilers(tools: Path, path: str) -> None:
+def put_compilers(tools: Path, home: Path, path: str) -> None:
     """Put the stand-ins into a session's directory of programs.
 
     Args:
         tools: That directory.
+        home: The session's files.
         path: The PATH in which the real compilers are, as they are without it.
     """
     folder = _folder()
     if folder is None:
         return
     for name, real in _compilers(path).items():
-        words = [sys.executable, "-IS", compiler.__file__, real, str(folder)]
+        words = [sys.executable, "-IS", compiler.__file__, real, str(folder), str(home)]
         program = tools / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
         program.chmod(0o755)

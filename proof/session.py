@@ -140,7 +140,7 @@ def repeat(
             end,
         ]
         last = f"\x1e{token} {end} ".encode()
-        put_compilers(tools, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
+        put_compilers(tools, home, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
             started = time.monotonic()
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)

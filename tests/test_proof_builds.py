@@ -39,7 +39,14 @@ class Builder:
 
     def make(self, *arguments: str, status: int = 0) -> str:
         """Compile; return what was said."""
-        words = [sys.executable, "-IS", compiler.__file__, str(self.real), str(self.kept)]
+        words = [
+            sys.executable,
+            "-IS",
+            compiler.__file__,
+            str(self.real),
+            str(self.kept),
+            str(self.home),
+        ]
         done = subprocess.run(
             [*words, *arguments],
             cwd=self.home,
@@ -71,15 +78,68 @@ def builder(tmp_path: Path) -> Builder:
 
 def test_what_has_not_changed_is_copied(builder: Builder) -> None:
     """The same program, and the same object, are made once, whatever has become of the first."""
-    for each in range(3):
+    first: list[bytes] = []
+    for _ in range(3):
         builder.make("-O2", "-Wall", "-o", "a", "a.c", "-lm", "-pthread")
         builder.make("-g", "-c", "a.c", "-o", "a.o")
         assert builder.says() == "one\n"
         assert builder.calls == 2
-        if each == 0:
-            first = [(builder.home / name).read_bytes() for name in ("a", "a.o")]
-            (builder.home / "a").unlink()
-    assert first == [(builder.home / name).read_bytes() for name in ("a", "a.o")]
+        made = [(builder.home / name).read_bytes() for name in ("a", "a.o")]
+        assert made == (first := first or made)
+        for name in ("a", "a.o"):
+            (builder.home / name).unlink()
+
+
+def test_debugging_information_names_this_directory(builder: Builder) -> None:
+    """What was made in another directory is the same, to the byte, as if it were made here."""
+    builder.make("-g", "-c", "a.c", "-o", "a.o")
+    there = builder.home
+    builder.home = there.with_name("emoh")
+    there.rename(builder.home)
+    (builder.home / "a.o").unlink()
+    builder.make("-g", "-c", "a.c", "-o", "a.o")
+    assert builder.calls == 1
+    copied = (builder.home / "a.o").read_bytes()
+    subprocess.run(["cc", "-g", "-c", "a.c", "-o", "a.o"], cwd=builder.home, check=True)
+    assert copied == (builder.home / "a.o").read_bytes()
+    assert bytes(builder.home) in copied
+    (builder.home / "a.o").unlink()
+    builder.home.rename(builder.home.with_name("longer"))
+    builder.home = builder.home.with_name("longer")
+    builder.make("-g", "-c", "a.c", "-o", "a.o")
+    assert builder.calls == 2
+
+
+def test_a_library_that_is_new_counts(builder: Builder, tmp_path: Path) -> None:
+    """So does one that the linker would now find first, within the session or without."""
+    builder.write("own.h", "const char *said(void);\n#define SAID said()\n")
+    folders = [builder.home / "one", tmp_path / "two", builder.home / "three"]
+    for folder in folders:
+        folder.mkdir()
+    made = str(tmp_path / "l.o")
+    for number in (2, 1, 0):
+        text = f'const char *said(void) {{ return "{number}"; }}'
+        subprocess.run(["cc", "-x", "c", "-c", "-", "-o", made], input=text, text=True, check=True)
+        subprocess.run(["ar", "rc", str(folders[number] / "libl.a"), made], check=True)
+        builder.make("-o", "a", "a.c", "-Lone", f"-L{tmp_path}/two", "-Lthree", "-ll")
+        assert builder.says() == f"{number}\n"
+
+
+def test_its_end_by_a_closed_pipe_is_its_own(builder: Builder) -> None:
+    """A compiler whose reader goes away ends by the signal, as without a stand-in."""
+    builder.write("a.c", "int x;\n" * 100_000)
+    stand_in = [sys.executable, "-IS", compiler.__file__, "/usr/bin/cc", builder.kept, builder.home]
+    script = '"$@" -E a.c | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}'
+    ends = [
+        subprocess.run(
+            ["bash", "-c", script, "bash", *words],
+            cwd=builder.home,
+            capture_output=True,
+            check=True,
+        )
+        for words in (["cc"], stand_in)
+    ]
+    assert (ends[0].stdout, ends[0].stderr) == (ends[1].stdout, ends[1].stderr)
 
 
 def test_another_argument_is_another_program(builder: Builder) -> None:
@@ -152,6 +212,10 @@ def test_an_error_is_the_compilers(builder: Builder) -> None:
         ["-o", "a", "a.c", "b.c"],
         ["a.c"],
         ["-o", "/dev/null", "a.c"],
+        ["-fstack-usage", "-c", "-o", "a.o", "a.c"],
+        ["-fsyntax-only", "-o", "a", "a.c"],
+        ["-D__OWN=__TIME__", "-o", "a", "a.c"],
+        ["-include", "/dev/null", "-o", "a", "a.c"],
         ["--version"],
     ],
 )
