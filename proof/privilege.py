@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+from proof.relay import Order
+from proof.shim import inherited
 
 _TAKEN = {
     "sys_admin": 21,
@@ -39,40 +46,67 @@ def without() -> tuple[str, ...]:
     return ("setpriv", "--bounding-set", taken, "--") if taken else ()
 
 
-def run(
-    script: str, words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int
-) -> int:
+def run(script: str, order: Order) -> int:
     """Run a command of a session with all that this process may do; return its status.
 
     Args:
         script: What stands for sudo: a shell script.
-        words: The command.
-        cwd: Its directory.
-        env: The environment that sudo was called in.
-        streams: Its standard input, output and error.
-        signals: A socket from which signals for it come.
+        order: The command.
     """
     with subprocess.Popen(
-        ["/bin/sh", "-c", script, "sudo", *words],
-        cwd=cwd,
-        env=env,
-        stdin=streams[0],
-        stdout=streams[1],
-        stderr=streams[2],
+        [*_as_there(order.inherited), "/bin/sh", "-c", script, "sudo", *order.words],
+        # Not its path, which may have been removed.
+        cwd=f"/proc/self/fd/{order.directory}",
+        env=order.env,
+        stdin=order.streams[0],
+        stdout=order.streams[1],
+        stderr=order.streams[2],
         process_group=0,
     ) as process:
-        _hand_on(signals, process)
+        _hand_on(order, process)
         return process.wait()
 
 
-def _hand_on(signals: int, process: subprocess.Popen[bytes]) -> None:
-    """Hand signals on to a process until it ends, or until nobody is left who could send any."""
+def _as_there(there: Mapping[str, Any]) -> Iterator[str]:
+    """Yield words that give a command what it would have inherited where this process has else."""
+    here: Mapping[str, Any] = inherited()
+    first = ""
+    if there["umask"] != here["umask"]:
+        first = f"umask {there['umask']:o}; "
+    if ignored := [number for number in there["ignored"] if number not in here["ignored"]]:
+        first += f"trap '' {' '.join(map(str, ignored))}; "
+    if first:
+        yield from ("/bin/sh", "-c", first + 'exec "$@"', "sh")
+    if there["nice"] != here["nice"]:
+        yield from ("nice", "-n", str(there["nice"] - here["nice"]))
+    if there["processors"] != here["processors"]:
+        yield from ("taskset", "-c", ",".join(map(str, there["processors"])))
+    limits = [
+        f"--{name.removeprefix('RLIMIT_').lower()}={':'.join(map(_limit, pair))}"
+        for name, pair in there["limits"].items()
+        if pair != here["limits"][name]
+    ]
+    if limits:
+        yield from ("prlimit", *limits)
+
+
+def _limit(value: int) -> str:
+    return "unlimited" if value == resource.RLIM_INFINITY else str(value)
+
+
+def _hand_on(order: Order, process: subprocess.Popen[bytes]) -> None:
+    """Hand signals on to a process until it ends; end it with the session."""
     ended = os.pidfd_open(process.pid)
+    watched = [order.signals, order.closing, ended]
     try:
-        while ended not in (ready := select.select([signals, ended], [], [])[0]):
-            numbers = os.read(signals, 64) if signals in ready else b""
-            if not numbers:
+        while ended not in (ready := select.select(watched, [], [])[0]):
+            if order.closing in ready:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 return
+            numbers = os.read(order.signals, 64)
+            if not numbers:
+                watched.remove(order.signals)  # it was killed; the command goes on, as of sudo
             for number in numbers:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, number)

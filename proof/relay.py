@@ -9,10 +9,13 @@ import marshal
 import os
 import shlex
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from proof import shim
 from proof.errors import GuestError, ProofError
@@ -21,7 +24,30 @@ from proof.shim import LENGTH, STATUS
 _NOT_RUN = 1
 """Status of a `sudo` whose command was not started, as of the real one."""
 
-Run = Callable[..., int]
+
+@dataclass(frozen=True)
+class Order:
+    """A command that a session's `sudo` asks for.
+
+    Attributes:
+        words: The command.
+        cwd: The path of its directory; "" if that was removed.
+        env: The environment that sudo was called in.
+        inherited: What else it would have inherited, as `proof.shim` tells.
+        streams: Descriptors of its standard input, output and error.
+        directory: A descriptor of its directory.
+        signals: A socket from which signals for it come, a byte each.
+        closing: Readable as soon as the session is over.
+    """
+
+    words: list[str]
+    cwd: str
+    env: dict[str, str]
+    inherited: dict[str, Any]
+    streams: tuple[int, int, int]
+    directory: int
+    signals: int
+    closing: int
 
 
 class Relay:
@@ -29,19 +55,20 @@ class Relay:
 
     Args:
         tools: The directory that `sudo` goes into, and the socket beside it.
-        run: Runs a command: its words, directory, environment, the descriptors of its three
-            streams, and one from which signals for it come; returns its status.
+        run: Runs a command; returns its status.
         at_once: How many may run at a time.
 
     Attributes:
         failure: The error by which the guest was lost, or a command could not be handed to it.
     """
 
-    def __init__(self, tools: Path, run: Run, *, at_once: int = 1) -> None:
+    def __init__(self, tools: Path, run: Callable[[Order], int], *, at_once: int = 1) -> None:
         self.failure: ProofError | None = None
         self._run = run
         self._free = threading.Semaphore(at_once)
         self._threads: list[threading.Thread] = []
+        self._closing = os.eventfd(0)
+        self._closed = False
         self._listening = socket.socket(socket.AF_UNIX)
         folder = os.open(tools, os.O_PATH)
         try:
@@ -58,12 +85,15 @@ class Relay:
         self._accepting.start()
 
     def close(self) -> None:
-        """Take no more commands, and wait for those that run: their callers are gone."""
+        """Take no more commands, and end those that run: their callers are gone."""
+        self._closed = True
+        os.eventfd_write(self._closing, 1)
         self._listening.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listening.close()
         for thread in self._threads:
             thread.join()
+        os.close(self._closing)
 
     def _accept(self) -> None:
         while True:
@@ -76,43 +106,54 @@ class Relay:
             thread.start()
 
     def _serve(self, line: socket.socket) -> None:
-        streams: list[int] = []
+        descriptors: list[int] = []
         with line:
             try:
-                head, streams, _, _ = socket.recv_fds(line, LENGTH.size, 3)
+                head, descriptors, _, _ = socket.recv_fds(line, LENGTH.size, 4)
                 (length,) = LENGTH.unpack(head)
                 order = line.recv(length, socket.MSG_WAITALL)
-                words, cwd, env = marshal.loads(order)  # noqa: S302  (from our own program)
-                status = self._do(words, cwd, env, streams, line.fileno())
-                line.sendall(STATUS.pack(status))
-            except (OSError, ValueError, EOFError):
+                words, cwd, env, inherited = marshal.loads(order)  # noqa: S302  (from our program)
+                read, write, error, directory = descriptors
+                if not self._closed:
+                    status = self._do(
+                        Order(
+                            words,
+                            cwd,
+                            env,
+                            inherited,
+                            (read, write, error),
+                            directory,
+                            line.fileno(),
+                            self._closing,
+                        )
+                    )
+                    line.sendall(STATUS.pack(status))
+            except (OSError, ValueError, EOFError, struct.error):
                 return  # the caller was killed meanwhile
             finally:
-                for descriptor in streams:
+                for descriptor in descriptors:
                     os.close(descriptor)
 
-    def _do(
-        self, words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int
-    ) -> int:
+    def _do(self, order: Order) -> int:
         if not self._free.acquire(blocking=False):
             why = (
                 "a virtual machine runs one command at a time, and another one still runs; put both"
                 " into one: sudo sh -c 'first & second; wait'"
             )
-            self.failure = self.failure or ProofError(f"{words}: {why}")
-            return _refuse(streams, why)
+            self.failure = self.failure or ProofError(f"{order.words}: {why}")
+            return _refuse(order, why)
         try:
-            return self._run(words, cwd, env, streams, signals)
+            return self._run(order)
         except GuestError as error:
             self.failure = self.failure or error
-            return _refuse(streams, error.cause)
+            return _refuse(order, error.cause)
         except (ProofError, OSError) as error:
             self.failure = self.failure or ProofError(f"the command could not be run: {error}")
-            return _refuse(streams, str(error))
+            return _refuse(order, str(error))
         finally:
             self._free.release()
 
 
-def _refuse(streams: list[int], why: str) -> int:
-    os.write(streams[2], f"sudo: {why}\n".encode())
+def _refuse(order: Order, why: str) -> int:
+    os.write(order.streams[2], f"sudo: {why}\n".encode())
     return _NOT_RUN

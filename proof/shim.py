@@ -1,35 +1,64 @@
-"""What stands for sudo in a session whose kernel is a virtual machine's: the caller's end.
+"""What stands for sudo in a session that has no privilege of its own: the caller's end.
 
-Run as `python -IS shim.py SOCKET COMMAND...`. It hands the command, the directory, the environment
-and its own streams to the process that owns the machine, and the signals it gets as well, and ends
+Run as `python -IS shim.py SOCKET COMMAND...`. It hands the command, what it would have inherited
+and its own streams to the process that has the privilege, and the signals it gets as well, and ends
 as the command ended.
 """
 
 import marshal
 import os
+import resource
 import signal
 import socket
 import struct
 import sys
 
-FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1)
+_NAMES = "HUP INT QUIT TERM USR1 USR2 ALRM CONT WINCH"
+FORWARDED = tuple(getattr(signal, f"SIG{name}") for name in _NAMES.split())
 LENGTH = struct.Struct("<I")
 STATUS = struct.Struct("<i")
+# RLIMIT_OFILE is another name of RLIMIT_NOFILE.
+LIMITS = tuple(sorted({n for n in dir(resource) if n.startswith("RLIMIT_")} - {"RLIMIT_OFILE"}))
+
+
+def inherited() -> "dict[str, object]":
+    """Return what a command has from the process that starts it, beside its environment."""
+    umask = os.umask(0)
+    os.umask(umask)
+    numbers = signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}  # Python's own doing
+    return {
+        "umask": umask,
+        "limits": {name: resource.getrlimit(getattr(resource, name)) for name in LIMITS},
+        "processors": sorted(os.sched_getaffinity(0)),
+        "nice": os.nice(0),
+        "ignored": [int(n) for n in numbers if signal.getsignal(n) is signal.SIG_IGN],
+    }
 
 
 def main(place: str, words: "list[str]") -> int:
     """Hand over a command; return its exit status."""
+    # Until somebody can be told of them; none of them may come between what is sent.
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    # A stream that is closed leaves its number to the next descriptor, which none of ours may take.
+    while os.open(os.devnull, os.O_RDWR) <= 2:  # noqa: PLR2004
+        pass
     line = socket.socket(socket.AF_UNIX)
     # By way of its folder, as the name of a socket must be short.
     folder = os.open(os.path.dirname(place), os.O_PATH)
     line.connect(f"/proc/self/fd/{folder}/{os.path.basename(place)}")
     os.close(folder)
+    try:
+        path = os.getcwd()
+    except FileNotFoundError:
+        path = ""  # it was removed
+    order = marshal.dumps((words, path, dict(os.environ), inherited()))
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    socket.send_fds(line, [LENGTH.pack(len(order))], [0, 1, 2, here])
+    line.sendall(order)
     for number in FORWARDED:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda number, _: line.send(bytes([number])))
-    order = marshal.dumps((words, os.getcwd(), dict(os.environ)))
-    socket.send_fds(line, [LENGTH.pack(len(order))], [0, 1, 2])
-    line.sendall(order)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     answer = line.recv(STATUS.size, socket.MSG_WAITALL)
     if len(answer) < STATUS.size:
         return 1  # the session is over

@@ -273,6 +273,34 @@ def test_sudo_in_a_pipe_and_twice_at_once() -> None:
     assert [outcome.output for outcome in run.outcomes] == [b"TYPED\n", b"through\n"]
 
 
+@pytest.mark.parametrize(
+    ("command", "last"),
+    [
+        ("umask 077; sudo touch f; stat -c %a f", "600"),
+        ("ulimit -n 100; sudo sh -c 'ulimit -n'", "100"),
+        ("nice -n 5 sudo nice", "5"),
+        ("taskset -c 0 sudo nproc", "1"),
+        ("trap '' HUP; sudo sh -c 'kill -HUP $$; echo alive'", "alive"),
+        ("mkdir d; cd d; rmdir ../d; sudo true; echo $?; cd ..", "0"),
+        ("sudo cat <&-; sudo true >&-; echo $?", "0"),
+        ("seq 100000 | sudo cat | tail -n 1", "100000"),
+        ("for i in 1 2 3 4 5; do sudo true || echo $i; done; echo $?", "0"),
+    ],
+)
+def test_sudo_hands_down_what_a_command_inherits(command: str, last: str) -> None:
+    """Limits, masks, priorities, closed streams and a lost directory are as with the real one."""
+    (outcome,) = repeat({}, [command], Host()).outcomes
+    assert (outcome.output.decode().splitlines()[-1], outcome.status) == (last, 0)
+
+
+def test_what_hides_from_a_session_ends_with_it() -> None:
+    """A command without the session's mark, place and streams does not hold up the end."""
+    hidden = "(cd / && sudo env -i sleep 100 >/dev/null 2>&1) &"
+    started = time.monotonic()
+    repeat({}, [hidden, "sleep 0.5"], Host(), 5)
+    assert time.monotonic() - started < 5
+
+
 def test_this_kernel_is_fit() -> None:
     """The kernel that the tests run on lets us create a user ring buffer."""
     chosen().check()

@@ -12,7 +12,7 @@ from typing import Self
 
 from proof import kernel, probe
 from proof.errors import GuestError, GuestOutOfMemory, ProofError
-from proof.relay import Relay
+from proof.relay import Order, Relay
 from proof.vm.machine import Vm
 
 
@@ -112,18 +112,16 @@ class Virtual:
         machine = self.vm
         script = kernel.SUDO
 
-        def run(
-            words: list[str], cwd: str, env: dict[str, str], streams: list[int], signals: int
-        ) -> int:
+        def run(order: Order) -> int:
             return machine.run(
-                ["/bin/sh", "-c", script, "sudo", *words],
-                cwd=cwd,
-                env=env,
+                ["/bin/sh", "-c", script, "sudo", *order.words],
+                cwd=order.cwd,
+                env=order.env,
                 tree=home,
-                stdin=streams[0],
-                stdout=streams[1],
-                stderr=streams[2],
-                signals=signals,
+                stdin=order.streams[0],
+                stdout=order.streams[1],
+                stderr=order.streams[2],
+                signals=order.signals,
             ).returncode
 
         relay = Relay(tools, run)
