@@ -7,6 +7,7 @@ import json
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ AS_SHOWN = "as shown"
 
 COMMAND = "make record"
 """What a user types to write records."""
+
+_COMMON = ("/", "/usr", "/usr/local")
+"""Places that are the same for all, and that a page may show."""
 
 EVERYWHERE = "make matrix RECORD=1"
 """What a user types to write those of all kernels."""
@@ -271,7 +275,7 @@ def _run(
 ) -> Run:
     if said is None:
         outputs = {
-            session.label: [_text(outcome) for outcome in run.outcomes]
+            session.label: [_text(outcome, run.directory) for outcome in run.outcomes]
             for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
         }
     else:
@@ -287,8 +291,18 @@ def _run(
     )
 
 
-def _text(outcome: Outcome) -> str:
-    return "".join(f"{line}\n" for line in decode(outcome.output))
+def _text(outcome: Outcome, directory: str) -> str:
+    """Return an output without paths of the machine that it ran on, which are nobody's business.
+
+    No page can show them, other than by a wildcard.
+    """
+    text = "".join(f"{line}\n" for line in decode(outcome.output))
+    places = {directory: "example", sys.prefix: "python", sys.base_prefix: "python"}
+    places[str(Path.cwd())] = "here"
+    for place in sorted(places, key=len, reverse=True):
+        if place not in _COMMON:
+            text = text.replace(place, f"[{places[place]}]")
+    return text
 
 
 def _bytes(output: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,20 @@ def test_a_record_says_what_ran_where(scratch: Scratch) -> None:
     assert re.match(r"\d+\.\d+", run["clang"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", run["date"])
     assert run["outputs"] == {"": ["one\n"]}
+
+
+def test_a_record_names_no_path_of_this_machine(scratch: Scratch) -> None:
+    """What a wildcard matched is recorded without where the session, Python and the site were."""
+    python = f"{sys.executable} -c 'import sys; print(sys.prefix)'"
+    scratch.write(
+        "docs/index.md",
+        console(
+            "$ echo in $PWD", "in [..]", f"$ echo by $({python}) for {scratch.root}", "by [..]"
+        ),
+    )
+    assert main(["record"]) == 0
+    (run,) = json.loads((scratch.root / RECORD).read_text())["runs"]
+    assert run["outputs"] == {"": ["in [example]\n", "by [python] for [here]\n"]}
 
 
 def test_recording_again_replaces_the_run(scratch: Scratch) -> None:
