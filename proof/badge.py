@@ -119,7 +119,7 @@ def _badge(record: Record) -> str:
     """Write the badge; it holds no `<pre>`, so that it can never be taken for an example."""
     series = list(dict.fromkeys(run.series for run in record.shown))
     heads = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
-    rows = "".join(f"<tr>{_row(run)}</tr>" for run in record.runs)
+    rows = "".join(map(_row, record.runs))
     return (
         '<details class="proof" data-search-exclude>'
         f"<summary>Ran on Linux {escape(', '.join(series))}</summary>"
@@ -128,15 +128,14 @@ def _badge(record: Record) -> str:
 
 
 def _row(run: Run) -> str:
-    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date)
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{_result(run)}</td>"
-
-
-def _result(run: Run) -> str:
+    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date, run.result)
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     if run.result == AS_SHOWN:
-        return escape(run.result)
+        return f"<tr>{row}</tr>"
+    # What was printed instead has the next row for itself: a cell would be narrow and high.
     lines = dict.fromkeys(line.strip() for said in run.outputs.values() for line in said)
-    return "<br>".join([escape(run.result), *(f"<samp>{escape(line)}</samp>" for line in lines)])
+    words = "<br>".join(f"<samp>{escape(line)}</samp>" for line in lines)
+    return f'<tr>{row}</tr><tr><td colspan="{len(cells)}">{words}</td></tr>'
 
 
 def makeExtension(**settings: object) -> BadgeExtension:  # noqa: N802 (the library's name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from proof_support import Scratch, chosen, console
 
+from proof.badge import _row
 from proof.coverage import Fate, cover
 from proof.errors import ProofError
 from proof.matrix import FAILED, REFUSED, judge
@@ -189,5 +190,6 @@ def test_a_refusal_is_recorded_by_its_words(scratch: Scratch) -> None:
     facts, records = chosen().facts(), scratch.root / "records"
     (run,) = read(write(result.proof, facts, records, "docs", REFUSED, result.said)).runs
     assert run.outputs == {"": ["needs Linux 6.1"]}
+    assert "<samp>needs Linux 6.1</samp>" in _row(run)
     silent = scratch.example(console("$ sudo sh -c 'exit 1'", "right"))
     assert judge(prove(silent, chosen()), "too old").verdict == FAILED
