@@ -23,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 BPF = ROOT / "tests/bpf"
 
 
+LOADING = {"compile_bpf", "rig", "tiny"}
+"""Fixtures that load BPF programs."""
+
 KERNEL: pytest.StashKey[Kernel] = pytest.StashKey()
 
 
@@ -68,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("kernel")
         elif item.get_closest_marker("host"):
             continue
-        elif "compile_bpf" in names or item.get_closest_marker("kernel"):
+        elif LOADING.intersection(names) or item.get_closest_marker("kernel"):
             item.add_marker("kernel")
             if config.pluginmanager.has_plugin("in_guest"):
                 item.add_marker("guest")

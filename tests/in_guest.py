@@ -141,7 +141,7 @@ class InGuest:
     def _fill(self, folder: Path, items: list[pytest.Item]) -> None:
         """Write what the guest needs: the tests, what they compile, and their settings."""
         left_out = shutil.ignore_patterns("__pycache__", "test_vm_*", "test_proof_*", "assets")
-        for name in ("tests", "examples", "docs"):
+        for name in ("tests", "examples", "docs", "benchmarks", "userrb/csrc"):
             shutil.copytree(ROOT / name, folder / name, ignore=left_out)
         shutil.copy(ROOT / "pyproject.toml", folder)
         for plugin in ("in_guest_reports.py", "in_guest_compiler.py"):

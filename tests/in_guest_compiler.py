@@ -1,4 +1,4 @@
-"""What `clang` and `cc` are in a guest, which has none: a caller of the host's.
+"""What `clang`, `cc` and their kin are in a guest, which has none: callers of the host's.
 
 Tests compile as they do anywhere. This program hands the command to the pytest that started it, as
 it is (`Compilers`), and that to the host, which has the same sources at the same places; the
@@ -19,7 +19,7 @@ from pathlib import Path
 MARK = "\x1ecompile "
 """Begins a line that asks the host to compile."""
 
-NAMES = ("clang", "cc")
+NAMES = ("clang", "cc", "gcc", "pkg-config")
 _SOCKET = "IN_GUEST_COMPILERS"
 _LENGTH = struct.Struct("<I")
 
@@ -89,7 +89,8 @@ def main() -> int:
         line.connect(os.environ[_SOCKET])
         line.sendall(f"{json.dumps([words, os.getcwd()])}\n".encode())  # noqa: PTH109
         status, said, made = unpack(line.recv)
-    sys.stderr.write(said)
+    # Compilers complain; what makes nothing was asked something.
+    (sys.stderr if "-o" in words else sys.stdout).write(said)
     if status == 0 and "-o" in words:
         target = Path(words[words.index("-o") + 1])
         target.write_bytes(made)

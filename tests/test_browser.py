@@ -10,10 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import Reader, reading
 from playwright.sync_api import Locator, Page
+from proof_support import chosen as kernel
 
 from proof.commands import read_console
 from proof.compare import align
-from proof.kernel import Host
 from proof.page import open_site
 from proof.session import environment
 
@@ -72,7 +72,7 @@ def test_what_the_copy_buttons_give_is_the_example(
                 elif tab == label:
                     commands.append(copy(page, block))
     assert commands
-    with Host().session(bin_, example):
+    with kernel().session(bin_, example):
         done = subprocess.run(
             ["bash", "--norc", "-c", "\n".join(commands)],
             cwd=example,
