@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 import userrb
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 BPF = ROOT / "tests/bpf"
 
+
+LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
 
 LOADING = {"compile_bpf", "rig", "tiny"}
 """Fixtures that load BPF programs."""
@@ -75,8 +78,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("kernel")
             if config.pluginmanager.has_plugin("in_guest"):
                 item.add_marker("guest")
+    if config.pluginmanager.has_plugin("in_guest"):
+        about_host = [item for item in items if item.get_closest_marker("host")]
+        config.stash[LEFT_OUT] = len(about_host)
+        config.hook.pytest_deselected(items=about_host)
+        items[:] = [item for item in items if item not in about_host]
     # The guest runs one command at a time, and they are one: the examples come before it.
     items.sort(key=lambda item: item.get_closest_marker("guest") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Say of tests that another kernel cannot stand in for that they were left out."""
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"Left out, as they need this machine's own kernel: {count}.")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from elftools.elf.elffile import ELFFile
 
 import userrb
 from userrb import demo
@@ -29,11 +28,15 @@ AS_NOBODY = (
 
 def code(path: Path) -> dict[str, bytes]:
     """Returns an object's instructions and what relocates them, without its types and lines."""
+    # A guest has no need of it.
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
+
     with path.open("rb") as file:
         sections = {section.name: section.data() for section in ELFFile(file).iter_sections()}
     return {name: sections[name] for name in (".text", "syscall", ".rel.text", ".relsyscall")}
 
 
+@pytest.mark.kernel
 def test_what_is_sent_arrives(capsys: pytest.CaptureFixture[str]) -> None:
     """The demo fills the ring twice, and the kernel takes every sample in order."""
     assert main(["demo"]) == 0
@@ -44,6 +47,7 @@ def test_what_is_sent_arrives(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(2,), (1, 3), (1, 1), (2, 1)])
+@pytest.mark.kernel
 def test_a_sample_lost_twice_or_out_of_order_is_noticed(numbers: tuple[int, ...]) -> None:
     """The demo's program returns -1 unless the numbers are those that were sent."""
     with demo.load() as bpf, userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
@@ -59,6 +63,7 @@ def test_the_shipped_object_is_of_the_shipped_source() -> None:
         assert f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}  {name}" in made
 
 
+@pytest.mark.host
 def test_the_source_compiled_here_does_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +78,7 @@ def test_the_source_compiled_here_does_the_same(
     assert "131,073 taken" in capsys.readouterr().out
 
 
+@pytest.mark.kernel
 def test_without_privilege_one_line_says_what_to_do() -> None:
     """As nobody the demo ends with status 1, one line, and the command that would work."""
     done = subprocess.run(
@@ -110,6 +116,7 @@ def test_a_big_endian_machine_is_told_so(
 
 
 @pytest.mark.parametrize("command", ["doctor", "demo"])
+@pytest.mark.kernel
 def test_a_command_without_standard_output_says_it_with_its_status(command: str) -> None:
     """Where a shell has closed standard output, only the exit status tells."""
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "userrb", command]

@@ -51,6 +51,7 @@ def states(report: str) -> dict[str, str]:
     return {check["name"]: check["state"] for check in json.loads(report)["checks"]}
 
 
+@pytest.mark.host
 def test_the_ring_can_be_used_here(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the tests run, all is well: status 0, and the last line says so."""
     assert main(["doctor"]) == 0
@@ -59,6 +60,7 @@ def test_the_ring_can_be_used_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\033" not in said
 
 
+@pytest.mark.host
 def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     """The report in JSON has each check of the text, and the verdict."""
     assert main(["doctor", "--json"]) == 0
@@ -68,6 +70,7 @@ def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert [check["name"] for check in report["checks"][:3]] == ["kernel", "privilege", "ring"]
 
 
+@pytest.mark.host
 def test_nobody_is_told_to_become_root() -> None:
     """Without privilege: status 1, privilege and ring are missing, and the remedy is a command."""
     done = run(sys.executable, "-c", AS_NOBODY, "/proc", "doctor")
@@ -77,6 +80,7 @@ def test_nobody_is_told_to_become_root() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.host
 def test_nobody_without_proc_is_told_the_same() -> None:
     """Where capabilities cannot be read, the refusal itself says enough."""
     done = run(sys.executable, "-c", AS_NOBODY, "/nowhere", "doctor", "--json")
@@ -84,6 +88,7 @@ def test_nobody_without_proc_is_told_the_same() -> None:
     assert states(done.stdout)["privilege"] == "missing"
 
 
+@pytest.mark.host
 def test_neither_proc_nor_sys_is_needed() -> None:
     """With /proc and /sys empty, the ring is still found usable."""
     hide = 'mount -t tmpfs none /proc && mount -t tmpfs none /sys && exec "$@"'

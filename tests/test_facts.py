@@ -102,6 +102,7 @@ def test_the_headers_bear_out_a_kernel_version(feature: str) -> None:
     assert has == (version >= (int(major), int(minor)))
 
 
+@pytest.mark.host
 def test_the_program_types_are_those_that_this_kernel_allows() -> None:
     """A program of each type, loaded now, contradicts nothing that the page says."""
     found, said = program_types.measure(), program_types.read()
@@ -111,6 +112,7 @@ def test_the_program_types_are_those_that_this_kernel_allows() -> None:
     assert len(found.may) + len(found.may_not) > 20
 
 
+@pytest.mark.host
 def test_a_type_that_may_not_is_told_from_one_that_cannot_be_loaded(tmp_path: Path) -> None:
     """The verifier's words about the call, not the failure as such, make a refusal."""
     # In place of the call: of a helper that XDP may not call, and a mistake of another sort.

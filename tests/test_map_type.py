@@ -16,6 +16,8 @@ import pytest
 
 import userrb
 
+pytestmark = pytest.mark.kernel
+
 PAGE = mmap.PAGESIZE
 RING = 4096
 USER_RINGBUF = 31

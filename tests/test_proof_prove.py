@@ -99,6 +99,7 @@ def scratch(tmp_path: Path) -> Scratch:
     return scratch
 
 
+@pytest.mark.host
 def test_a_true_page_passes(scratch: Scratch) -> None:
     """An example whose output is as shown passes, and is known to have run on the kernel."""
     proof = scratch.prove(PAGE)
@@ -114,6 +115,7 @@ def test_one_wrong_digit_fails(scratch: Scratch) -> None:
     assert "  --- shown\n  +++ printed\n  -C says 43\n  +C says 42" in failure
 
 
+@pytest.mark.host
 def test_broken_bpf_source_fails(scratch: Scratch) -> None:
     """BPF source that does something else fails at each output that shows it."""
     scratch.write("examples/answer/answer.bpf.c", BPF.replace("42", "41"))
@@ -129,6 +131,7 @@ def test_broken_c_source_fails(scratch: Scratch) -> None:
     assert f"docs/index.md:{C_LINE}: " in scratch.failure(PAGE)
 
 
+@pytest.mark.host
 def test_broken_python_source_fails(scratch: Scratch) -> None:
     """Python source that prints something else fails at the output, and only there."""
     failure = scratch.failure(PAGE.replace('"The answer is"', '"An answer is"'))
@@ -146,6 +149,7 @@ def test_compile_error_names_the_included_file(scratch: Scratch) -> None:
     assert "answer.bpf.c:7 is examples/answer/answer.bpf.c:7" in failure
 
 
+@pytest.mark.host
 def test_traceback_names_the_line_of_the_page(scratch: Scratch) -> None:
     """A Python traceback is translated to the line of the Markdown."""
     failure = scratch.failure(PAGE.replace("text=True, check", "text=True, chek"))
@@ -329,6 +333,7 @@ def test_each_alternative_has_a_directory_of_its_own(scratch: Scratch) -> None:
     assert not scratch.prove(page).failures
 
 
+@pytest.mark.host
 def test_the_path_of_sudo_is_a_trap_here_too(scratch: Scratch) -> None:
     """A page that runs a virtual environment's module with plain sudo fails, as for a reader."""
     module = '```python title="a.py"\nimport markdown\n```\n'

@@ -98,6 +98,7 @@ def test_the_directory_is_empty_and_goes_away() -> None:
     assert not Path(result.directory).exists()
 
 
+@pytest.mark.host
 def test_what_is_mounted_there_is_kept(tmp_path: Path) -> None:
     """What a session mounts in its directory is unmounted, not removed with the directory."""
     kept = tmp_path / "kept"
@@ -339,6 +340,7 @@ def test_no_sudo_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> Non
         Host().check()
 
 
+@pytest.mark.host
 def test_a_user_probes_through_sudo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A user who may use sudo has the kernel tried with it, and is told when it asks too much."""
     sudo = tmp_path / "sudo"

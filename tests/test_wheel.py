@@ -162,6 +162,7 @@ def test_nothing_tells_where_it_was_built(built: Built) -> None:
             assert str(ROOT).encode() not in path.read_bytes(), path
 
 
+@pytest.mark.host
 def test_doctor_and_demo_work_where_there_is_no_libbpf(alone: Path, tmp_path: Path) -> None:
     """Installed alone, the wheel finds its own libbpf, and the ring works."""
     for command in ("doctor", "demo"):
@@ -171,6 +172,7 @@ def test_doctor_and_demo_work_where_there_is_no_libbpf(alone: Path, tmp_path: Pa
         assert re.search("bundled with this package|131,073 taken", done.stdout)
 
 
+@pytest.mark.host
 def test_the_bundled_libraries_are_those_that_run(alone: Path, tmp_path: Path) -> None:
     """What the process has mapped of libbpf and libelf lies beside the package."""
     program = "import userrb; print(open('/proc/self/maps').read())"
@@ -180,6 +182,7 @@ def test_the_bundled_libraries_are_those_that_run(alone: Path, tmp_path: Path) -
     assert {Path(path).parent.name for path in mapped} == {"userrb.libs"}
 
 
+@pytest.mark.host
 def test_without_the_wheel_there_really_is_no_libbpf(tmp_path: Path) -> None:
     """The control: what is linked with the system's libbpf does not even import there."""
     done = without_libbpf(tmp_path, sys.executable, "-c", "import userrb")
