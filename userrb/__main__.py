@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import userrb
-from userrb import demo, doctor
+from userrb import LIBBPF_VERSION, __version__, demo, doctor
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -20,7 +19,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--version",
         action="version",
-        version=f"userrb {userrb.__version__} (libbpf {userrb.LIBBPF_VERSION})",
+        version=f"userrb {__version__} (libbpf {LIBBPF_VERSION})",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     diagnose = commands.add_parser(
