@@ -22,7 +22,6 @@ from proof.page import Site
 from proof.record import COMMAND, EVERYWHERE, Record, Run, digest, read_all
 
 _COMPILED = frozenset({"c", "cpp", "c++", "go", "rust"})
-_STATUS = "echo $?"
 _WORD = re.compile(r"[\w./+-]+")
 
 
@@ -171,7 +170,7 @@ def _with_status(session: Session) -> Iterator[tuple[Command, bool]]:
     for commands in (session.commands, *(variant.commands for variant in session.variants)):
         for number, command in enumerate(commands):
             after = commands[number + 1] if number + 1 < len(commands) else None
-            asked = after is not None and after.text.strip() == _STATUS
+            asked = after is not None and after.asks
             yield command, bool(asked and after and after.shown and after.shown[0].strip() != "0")
 
 

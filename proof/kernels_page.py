@@ -1,7 +1,6 @@
 """Records to page: a Python-Markdown extension that writes the table of examples by kernels.
 
-It stands for a line `<!-- [KERNELS] -->`, and writes Markdown, whose links the site checks like
-those that an author wrote.
+It stands for a line `<!-- [KERNELS] -->`.
 """
 
 from __future__ import annotations
@@ -10,58 +9,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import markdown
-from markdown.extensions import Extension
-from markdown.preprocessors import Preprocessor
 from mkdocs.exceptions import BuildError
 
-from proof.coverage_page import link, row
 from proof.examples import Example, read_page
 from proof.page import Site
 from proof.record import AS_SHOWN, COMMAND, Record, Run, digest, read_all
+from proof.report import ReportExtension, link, row
 
 MARKER = "<!-- [KERNELS] -->"
 _NOT_RUN = "not run"
 
 Place = tuple[str, str, str]
 """A column: the kernel's series, the architecture and the libbpf."""
-
-
-class KernelsExtension(Extension):
-    """Writes the table.
-
-    Its options are those of `proof.coverage_page`.
-    """
-
-    def __init__(self, **settings: object) -> None:
-        self.config = {
-            "config": ["mkdocs.yml", "The site's settings"],
-            "records": ["records", "Directory of the records"],
-            "page": ["kernels.md", "The page that shows the table"],
-        }
-        super().__init__(**settings)
-
-    def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802 (the library's name)
-        """Register the preprocessor, in front of whatever reads lines."""
-        options = self.getConfigs()
-        writer = _Writer(md, options["config"], options["records"], options["page"])
-        md.preprocessors.register(writer, "proof_kernels", 40)
-
-
-class _Writer(Preprocessor):
-    def __init__(self, md: markdown.Markdown, config: str, records: str, page: str) -> None:
-        super().__init__(md)
-        self._config, self._records, self._page = Path(config), Path(records), page
-
-    def run(self, lines: list[str]) -> list[str]:
-        if MARKER not in lines:
-            return lines
-        at = lines.index(MARKER)
-        site = Site(self._config)
-        docs = Path(site.config["docs_dir"]).resolve().relative_to(site.root).as_posix()
-        examples = [e for path in site.paths() for e in read_page(site.page(path)).examples]
-        table = as_markdown(examples, list(read_all(self._records)), docs, self._page)
-        return [*lines[:at], "", *table, "", *lines[at + 1 :]]
 
 
 def as_markdown(
@@ -120,6 +79,11 @@ def _cell(run: Run | None) -> str:
     return "✓" if run.result == AS_SHOWN else run.result
 
 
-def makeExtension(**settings: object) -> KernelsExtension:  # noqa: N802 (the library's name)
+def _write(site: Site, records: Path, page: str) -> list[str]:
+    examples = [e for path in site.paths() for e in read_page(site.page(path)).examples]
+    return as_markdown(examples, list(read_all(records)), site.docs, page)
+
+
+def makeExtension(**settings: object) -> ReportExtension:  # noqa: N802 (the library's name)
     """Make the extension, as Python-Markdown asks a module to."""
-    return KernelsExtension(**settings)
+    return ReportExtension(MARKER, "kernels.md", _write, **settings)

@@ -38,6 +38,11 @@ class Site:
             raise ProofError(f"{config_file}: MkDocs cannot read its settings: {error}") from error
         self._pages: dict[str, Page] = {}
 
+    @property
+    def docs(self) -> str:
+        """The directory of the pages, from the repository's root."""
+        return Path(self.config["docs_dir"]).resolve().relative_to(self.root).as_posix()
+
     def paths(self) -> list[str]:
         """List every Markdown page of the site, and README.md, from the repository's root."""
         docs = Path(self.config["docs_dir"])

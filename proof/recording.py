@@ -49,7 +49,7 @@ def _record(options: argparse.Namespace) -> int:
 def _record_on(kernel: Kernel, options: argparse.Namespace) -> int:
     site = Site(options.config)
     records = site.root / RECORDS
-    docs = _docs(site)
+    docs = site.docs
     paths = [_from_root(site, page) for page in options.pages] or site.paths()
     written: set[Path] = set()
     failed = found = False
@@ -108,10 +108,6 @@ def _from_root(site: Site, page: str) -> str:
     if not path.is_relative_to(site.root):
         raise ProofError(f"{page}: is not below {site.root}; name a page of the site")
     return path.relative_to(site.root).as_posix()
-
-
-def _docs(site: Site) -> str:
-    return Path(site.config["docs_dir"]).resolve().relative_to(site.root).as_posix()
 
 
 def add_check(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -176,14 +172,14 @@ def _matrix(options: argparse.Namespace) -> int:
     for line in summary(columns, time.monotonic() - started, options.workers):
         print(line)
     if options.record:
-        kept = {path_of(example, site.root / RECORDS, _docs(site)) for example in examples}
+        kept = {path_of(example, site.root / RECORDS, site.docs) for example in examples}
         remove_orphans(kept, site.root / RECORDS)
     return int(not all(r.good for column in columns for r in column.results.values()))
 
 
 def _keep(column: Column, site: Site) -> None:
     """Write the records of what was as it should be."""
-    records, docs = site.root / RECORDS, _docs(site)
+    records, docs = site.root / RECORDS, site.docs
     for result in column.results.values():
         if result.good and result.proof is not None:
             write(result.proof, column.facts, records, docs, result.verdict, result.said)
