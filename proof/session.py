@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proof.builds import put_compilers
 from proof.directory import private_directory
 from proof.errors import ProofError
 from proof.kernel import Kernel
@@ -140,7 +139,6 @@ def repeat(
             end,
         ]
         last = f"\x1e{token} {end} ".encode()
-        put_compilers(tools, home, environment(tools, token)["PATH"].removeprefix(f"{tools}:"))
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
             started = time.monotonic()
             output, reason = _drive(arguments, home, environment(tools, token), limit, last)
