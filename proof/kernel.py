@@ -176,6 +176,7 @@ done
     echo "sudo: $program: command not found" >&2
     exit 1
 }
+umask 022
 exec env $reset ${LANG+"LANG=$LANG"} ${LC_ALL+"LC_ALL=$LC_ALL"} ${TERM+"TERM=$TERM"} \
     ${TZ+"TZ=$TZ"} PROOF_SESSION="$PROOF_SESSION" \
     HOME=/root LOGNAME=root MAIL=/var/mail/root PATH="$path" SHELL=/bin/bash USER=root \

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from proof.relay import Order
-from proof.shim import inherited
 
 _TAKEN = {
     "sys_admin": 21,
@@ -54,7 +50,7 @@ def run(script: str, order: Order) -> int:
         order: The command.
     """
     with subprocess.Popen(
-        [*_as_there(order.inherited), "/bin/sh", "-c", script, "sudo", *order.words],
+        ["/bin/sh", "-c", script, "sudo", *order.words],
         # Not its path, which may have been removed.
         cwd=f"/proc/self/fd/{order.directory}",
         env=order.env,
@@ -65,33 +61,6 @@ def run(script: str, order: Order) -> int:
     ) as process:
         _hand_on(order, process)
         return process.wait()
-
-
-def _as_there(there: Mapping[str, Any]) -> Iterator[str]:
-    """Yield words that give a command what it would have inherited where this process has else."""
-    here: Mapping[str, Any] = inherited()
-    first = ""
-    if there["umask"] != here["umask"]:
-        first = f"umask {there['umask']:o}; "
-    if ignored := [number for number in there["ignored"] if number not in here["ignored"]]:
-        first += f"trap '' {' '.join(map(str, ignored))}; "
-    if first:
-        yield from ("/bin/sh", "-c", first + 'exec "$@"', "sh")
-    if there["nice"] != here["nice"]:
-        yield from ("nice", "-n", str(there["nice"] - here["nice"]))
-    if there["processors"] != here["processors"]:
-        yield from ("taskset", "-c", ",".join(map(str, there["processors"])))
-    limits = [
-        f"--{name.removeprefix('RLIMIT_').lower()}={':'.join(map(_limit, pair))}"
-        for name, pair in there["limits"].items()
-        if pair != here["limits"][name]
-    ]
-    if limits:
-        yield from ("prlimit", *limits)
-
-
-def _limit(value: int) -> str:
-    return "unlimited" if value == resource.RLIM_INFINITY else str(value)
 
 
 def _hand_on(order: Order, process: subprocess.Popen[bytes]) -> None:

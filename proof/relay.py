@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from proof import shim
 from proof.errors import GuestError, ProofError
@@ -33,7 +32,6 @@ class Order:
         words: The command.
         cwd: The path of its directory; "" if that was removed.
         env: The environment that sudo was called in.
-        inherited: What else it would have inherited, as `proof.shim` tells.
         streams: Descriptors of its standard input, output and error.
         directory: A descriptor of its directory.
         signals: A socket from which signals for it come, a byte each.
@@ -43,7 +41,6 @@ class Order:
     words: list[str]
     cwd: str
     env: dict[str, str]
-    inherited: dict[str, Any]
     streams: tuple[int, int, int]
     directory: int
     signals: int
@@ -112,7 +109,7 @@ class Relay:
                 head, descriptors, _, _ = socket.recv_fds(line, LENGTH.size, 4)
                 (length,) = LENGTH.unpack(head)
                 order = line.recv(length, socket.MSG_WAITALL)
-                words, cwd, env, inherited = marshal.loads(order)  # noqa: S302  (from our program)
+                words, cwd, env = marshal.loads(order)  # noqa: S302  (from our program)
                 read, write, error, directory = descriptors
                 if not self._closed:
                     status = self._do(
@@ -120,7 +117,6 @@ class Relay:
                             words,
                             cwd,
                             env,
-                            inherited,
                             (read, write, error),
                             directory,
                             line.fileno(),

@@ -1,13 +1,11 @@
 """What stands for sudo in a session that has no privilege of its own: the caller's end.
 
-Run as `python -IS shim.py SOCKET COMMAND...`. It hands the command, what it would have inherited
-and its own streams to the process that has the privilege, and the signals it gets as well, and ends
-as the command ended.
+Run as `python -IS shim.py SOCKET COMMAND...`. It hands the command and its own streams to
+the process that has the privilege, and the signals it gets as well, and ends as the command ended.
 """
 
 import marshal
 import os
-import resource
 import signal
 import socket
 import struct
@@ -17,22 +15,6 @@ _NAMES = "HUP INT QUIT TERM USR1 USR2 ALRM CONT WINCH"
 FORWARDED = tuple(getattr(signal, f"SIG{name}") for name in _NAMES.split())
 LENGTH = struct.Struct("<I")
 STATUS = struct.Struct("<i")
-# RLIMIT_OFILE is another name of RLIMIT_NOFILE.
-LIMITS = tuple(sorted({n for n in dir(resource) if n.startswith("RLIMIT_")} - {"RLIMIT_OFILE"}))
-
-
-def inherited() -> "dict[str, object]":
-    """Return what a command has from the process that starts it, beside its environment."""
-    umask = os.umask(0)
-    os.umask(umask)
-    numbers = signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}  # Python's own doing
-    return {
-        "umask": umask,
-        "limits": {name: resource.getrlimit(getattr(resource, name)) for name in LIMITS},
-        "processors": sorted(os.sched_getaffinity(0)),
-        "nice": os.nice(0),
-        "ignored": [int(n) for n in numbers if signal.getsignal(n) is signal.SIG_IGN],
-    }
 
 
 def main(place: str, words: "list[str]") -> int:
@@ -51,7 +33,7 @@ def main(place: str, words: "list[str]") -> int:
         path = os.getcwd()
     except FileNotFoundError:
         path = ""  # it was removed
-    order = marshal.dumps((words, path, dict(os.environ), inherited()))
+    order = marshal.dumps((words, path, dict(os.environ)))
     here = os.open(".", os.O_PATH | os.O_DIRECTORY)
     socket.send_fds(line, [LENGTH.pack(len(order))], [0, 1, 2, here])
     line.sendall(order)
