@@ -8,19 +8,23 @@ ARGS ?=
 RECORD ?=
 # For test: another kernel than this machine's, in a virtual machine; make kernels lists them
 KERNEL ?=
+# For test: the tests of one package only: userrb, proof, otherkernel or pages
+PACKAGE ?=
 
 ifneq ($(words $(CURDIR)),1)
 $(error This folder has a space in its path, which make cannot handle: $(CURDIR). Move the checkout)
 endif
 
 python := .venv/bin/python
+where := $(if $(PACKAGE),tests/$(PACKAGE))
 # What the pages are made of, with whole paths, because `docs` is the name of a target too. Folders
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
-	$(wildcard *.md) docs examples facts includes proof userrb benchmarks tests/test_examples.py tests/conftest.py) \
+	$(wildcard *.md) docs examples facts includes proof otherkernel userrb benchmarks tests/pages/test_examples.py \
+	tests/pages/conftest.py tests/conftest.py tools/kernel_probe.py) \
 	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
-examples := .cache/examples-$(shell uname -r)
+examples := .cache/examples-$(or $(OTHERKERNEL),$(shell uname -r))
 pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
 
 # Debian keeps bpftool where a user's PATH does not look. Caches stay in one place, and byte code out
@@ -32,7 +36,7 @@ export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE := 1
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PROOF_KERNEL
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -60,19 +64,19 @@ site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup 
 # All of it as root, not only what an example calls sudo for: on a terminal sudo writes to that, past
 # whoever wants to read what an example printed.
 $(examples): $(sources) | setup
-	@tools/on-a-kernel tools/quietly 'Running the examples on the kernel' $(pytest) tests/test_examples.py
+	@tools/on-a-kernel tools/quietly 'Running the examples on the kernel' $(pytest) tests/pages/test_examples.py
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@touch $@
 
-test: check ## set up, check, and run all tests, or those that ARGS names: ARGS='-k errno'
+test: check ## set up, check, and run all tests, or those of PACKAGE, or that ARGS names: ARGS='-k errno'
 ifneq ($(KERNEL),)
-	@PROOF_KERNEL='$(KERNEL)' tools/on-a-kernel $(pytest) -m kernel $(ARGS)
+	@OTHERKERNEL='$(KERNEL)' tools/on-a-kernel $(pytest) -m kernel $(where) $(ARGS)
 else
 	@touch .cache/began
 	@tools/system-packages vm
-	@tools/on-a-kernel $(pytest) -m 'not vm' $(ARGS)
+	@tools/on-a-kernel $(pytest) -m 'not vm' $(where) $(ARGS)
 endif
-ifeq ($(strip $(ARGS)$(KERNEL)),)
+ifeq ($(strip $(ARGS)$(KERNEL)$(PACKAGE)$(PYTEST_ADDOPTS)),)
 	@$(python) tools/examples_ran.py .cache/tests.xml
 	@mv .cache/began $(examples)
 endif
@@ -86,12 +90,13 @@ matrix: | setup ## run every example on every kernel and with each libbpf; RECOR
 	@tools/as-root $(python) -m proof matrix $(if $(filter-out 0,$(RECORD)),--record) $(ARGS)
 
 kernels: | setup ## list the kernels; ARGS='--fetch newest' fetches one anew
-	@$(python) -m proof kernels $(ARGS)
+	@$(python) -m otherkernel kernels $(ARGS)
 
-check: | setup ## ruff, mypy, and what a reader would stumble over: links, images, spelling
+check: | setup ## ruff, mypy, the imports, and what a reader would stumble over: links, images, spelling
 	@$(python) -m ruff check --quiet
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
+	@tools/quietly 'Looking at who imports whom' .venv/bin/lint-imports
 	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/checked
 	@$(python) -m checks .cache/checked
 
@@ -101,15 +106,15 @@ format: | setup ## format the Python code and fix what ruff can fix
 
 # A sanitized copy of the extension, which must not be found in place of the usual one by other targets.
 stress: | setup ## a million random calls on a ring, and as many under AddressSanitizer
-	@clang -O2 -g -target bpf -I/usr/include/$$(uname -m)-linux-gnu -c tests/bpf/drain.bpf.c -o .cache/stress.o
-	@tools/as-root $(python) tests/stress.py .cache/stress.o
+	@tools/bpf-cc tests/bpf/drain.bpf.c .cache/stress.o
+	@tools/as-root $(python) tests/userrb/stress.py .cache/stress.o
 	@tools/quietly 'Compiling the extension with AddressSanitizer' env CFLAGS='-fsanitize=address,undefined -g' \
 		LDFLAGS='-fsanitize=address,undefined' $(python) -m pip install --no-build-isolation --no-deps \
 		--upgrade --target .cache/sanitized .
 	@rm -rf build
 	@tools/as-root env PYTHONPATH=.cache/sanitized ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
 		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-		$(python) tests/stress.py .cache/stress.o
+		$(python) tests/userrb/stress.py .cache/stress.o
 
 record: | setup ## run the examples and write their records; ARGS=--update-output also rewrites the pages
 	@tools/as-root $(python) -m proof record $(ARGS)
@@ -129,7 +134,7 @@ wheel: | setup ## build dist/: an sdist, and a wheel with libbpf inside
 object: | setup ## compile the BPF object that ships with the package, for python -m userrb demo
 	@tools/demo-object
 
-pins: ## resolve the Python packages afresh and write constraints.txt (with Python 3.11)
+pins: ## resolve the Python packages afresh and write constraints.txt
 	@$(PYTHON) tools/python_packages.py pins
 
 clean: ## remove what was built

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from facts.errors import FactError
 
 SOURCE = Path(__file__).parent / "drain.bpf.c"
+_COMPILER = Path(__file__).parent.parent / "tools/bpf-cc"
 _LOG_SIZE = 1 << 16
 
 
@@ -61,10 +61,9 @@ def load(kind: Kind, folder: Path, *, call: bool) -> tuple[int, str]:
 def _compile(folder: Path, defines: Sequence[str]) -> Path:
     path = folder / "program.bpf.o"
     path = folder / ("target.bpf.o" if "TARGET" in defines else path.name)
-    include = f"-I/usr/include/{platform.machine()}-linux-gnu"
     flags = [f"-D{define}" for define in defines]
-    command = ["clang", "-O2", "-g", "-target", "bpf", include, *flags, "-c", str(SOURCE)]
-    done = subprocess.run([*command, "-o", str(path)], capture_output=True, text=True, check=False)
+    command: list[str | Path] = [_COMPILER, SOURCE, path, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FactError(f"{SOURCE.name} does not compile: {done.stderr}")
     return path

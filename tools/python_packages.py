@@ -1,4 +1,4 @@
-"""Make .venv: the pinned Python packages, and userrb with its compiled extension.
+"""Make .venv: the pinned Python packages, and the three of this repository, userrb compiled.
 
 Each half has a stamp that says what it was made of, and is made again when that has changed. A
 stamp is removed before the work begins and written after it ends, so work that was interrupted is
@@ -8,8 +8,8 @@ Run with `pins`, it resolves the packages afresh and writes constraints.txt.
 """
 
 import hashlib
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,10 +26,13 @@ BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 WRITTEN_BY_THE_BUILD = {"_libbpf.c", "docs.h"}
 CONSTRAINTS = ROOT / "constraints.txt"
 # Debian 12 has 3.11.2, and there are packages that want 3.11.5.
-OLDEST = (3, 11, 0)
+OLDEST = "3.11.0"
 PINS_HEADER = """\
-# The versions of every Python package of the development environment. Written by `make pins`.
+# The version of every Python package of the development environment, and the hashes of its files:
+# pip installs nothing else. Written by `make pins`.
 """
+PROJECTS = (ROOT, ROOT / "otherkernel", ROOT / "proof")
+"""Folders with a pyproject.toml each."""
 
 
 def quietly(what: str, *command: str | Path) -> None:
@@ -51,19 +54,28 @@ def digest(parts: Iterable[bytes]) -> str:
 
 
 def packages_key() -> str:
-    """What .venv is made of: this Python, this folder, the names and the pins of the packages.
-
-    Of pyproject.toml only the names count: a new setting of a linter needs no new .venv.
-    """
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        project = tomllib.load(file)
-    names = [
-        project["build-system"]["requires"],
-        project["project"]["dependencies"],
-        project["dependency-groups"],
-    ]
+    """Name what .venv is made of: this Python, this folder, and the pins of the packages."""
     python = [sys.base_prefix, sys.version_info[:2], str(ROOT)]
-    return digest([repr([python, names]).encode(), CONSTRAINTS.read_bytes()])
+    return digest([repr(python).encode(), CONSTRAINTS.read_bytes()])
+
+
+def unpinned() -> set[str]:
+    """Return the packages that a pyproject.toml asks for and constraints.txt does not have."""
+    asked: set[str] = set()
+    for project in PROJECTS:
+        with (project / "pyproject.toml").open("rb") as file:
+            data = tomllib.load(file)
+        lists = [data["build-system"]["requires"], data["project"]["dependencies"]]
+        lists += data.get("dependency-groups", {}).values()
+        names = (each for listed in lists for each in listed if isinstance(each, str))
+        asked |= {normalized(name) for name in names}
+    pinned = re.findall(r"(?m)^([\w.-]+)==", CONSTRAINTS.read_text())
+    return asked - {normalized(name) for name in pinned}
+
+
+def normalized(requirement: str) -> str:
+    """Return the name in a requirement as PyPI compares names."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def installed() -> list[str]:
@@ -73,6 +85,8 @@ def installed() -> list[str]:
 
 def make_packages() -> None:
     """Make .venv from nothing, unless it is what it should be."""
+    if missing := unpinned():
+        sys.exit(f"constraints.txt has no {', '.join(sorted(missing))}: run `make pins`.")
     stamp = VENV / "packages"
     key = packages_key()
     if stamp.exists() and PYTHON.exists():
@@ -84,10 +98,8 @@ def make_packages() -> None:
     if VENV.exists():
         shutil.rmtree(VENV)
     quietly("Making .venv", BASE_PYTHON, "-m", "venv", VENV)
-    # Debian 12's pip has no --group, so pip comes first.
-    pip = (PYTHON, "-m", "pip", "install", "--constraint", CONSTRAINTS)
-    quietly("Installing pip and setuptools", *pip, "--upgrade", "pip", "setuptools")
-    quietly("Installing the Python packages", *pip, "--group", "dev")
+    pip = (PYTHON, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:")
+    quietly("Installing the Python packages", *pip, "--requirement", CONSTRAINTS)
     write(stamp, "\n".join([key, *installed()]) + "\n")
 
 
@@ -97,7 +109,7 @@ def make_extension() -> None:
     libbpf = subprocess.run(
         ["pkg-config", "--modversion", "libbpf"], check=True, capture_output=True
     ).stdout
-    sources = [ROOT / "pyproject.toml", ROOT / "setup.py"]
+    sources = [ROOT / "setup.py", *(project / "pyproject.toml" for project in PROJECTS)]
     for pattern in ("*.c", "*.h", "*build*.py", "_core.pyi"):
         found = sorted((ROOT / "userrb").rglob(pattern))
         sources += [path for path in found if path.name not in WRITTEN_BY_THE_BUILD]
@@ -115,7 +127,8 @@ def make_extension() -> None:
         old.unlink()
     quietly(
         "Compiling the extension",
-        *(PYTHON, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--editable", ROOT),
+        *(PYTHON, "-m", "pip", "install", "--no-build-isolation", "--no-deps"),
+        *(word for project in PROJECTS for word in ("--editable", project)),
     )
     quietly("Checking the Python packages", PYTHON, "-m", "pip", "check")
     quietly("Importing userrb", PYTHON, "-c", "import userrb")
@@ -130,33 +143,44 @@ def write(stamp: Path, text: str) -> None:
     new.replace(stamp)
 
 
-def make_pins() -> None:
-    """Resolve the packages for the oldest Python that counts, and write them to constraints.txt.
+def index_options() -> list[str]:
+    """Return options that tell uv which index and which files pip is set to use."""
+    asked = subprocess.run(
+        [PYTHON, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+    )
+    settings = dict(re.findall(r"(?m)^\S*[.:](?:\S*\.)?([\w-]+)='(.*)'$", asked.stdout))
+    options: list[str] = []
+    for name in ("index-url", "extra-index-url", "find-links"):
+        values = os.environ.get(f"PIP_{name.upper().replace('-', '_')}") or settings.get(name, "")
+        for value in values.split():
+            options += [f"--{name}", value]
+    return options
 
-    pip can resolve for another patch release than the one that runs it, but not for another minor
-    one: it takes environment markers from itself.
-    """
-    if sys.version_info[:2] != OLDEST[:2]:
-        sys.exit(
-            "The oldest Python that userrb supports resolves: make pins PYTHON=python{}.{}".format(
-                *OLDEST
-            )
-        )
+
+def make_pins() -> None:
+    """Resolve the packages for every Python from the oldest on, and write constraints.txt."""
     with tempfile.TemporaryDirectory() as folder:
         quietly("Making a venv", BASE_PYTHON, "-m", "venv", folder)
-        pip = (Path(folder) / "bin" / "python", "-m", "pip", "install")
-        report = Path(folder) / "report.json"
-        quietly("Installing pip", *pip, "--upgrade", "pip")
+        python = Path(folder) / "bin" / "python"
+        quietly("Installing uv", python, "-m", "pip", "install", "uv")
+        resolved = Path(folder) / "constraints.txt"
         quietly(
             "Resolving the Python packages",
-            *(*pip, "--dry-run", "--ignore-installed", "--report", report),
-            *("--target", folder, "--only-binary", ":all:"),
-            *("--python-version", ".".join(map(str, OLDEST))),
-            *("pip", "setuptools", "--group", "dev"),
+            *(python, "-m", "uv", "pip", "compile", "--universal", "--generate-hashes"),
+            *("--python-version", OLDEST, "--only-binary", ":all:"),
+            *("--no-header", "--no-annotate"),
+            # All indexes alike, as pip asks them; one version for all Pythons, where there is one.
+            *(
+                "--index-strategy",
+                "unsafe-best-match",
+                "--fork-strategy",
+                "fewest",
+                *index_options(),
+            ),
+            *(project / "pyproject.toml" for project in PROJECTS),
+            *("--group", f"{ROOT / 'pyproject.toml'}:dev", "--output-file", resolved),
         )
-        chosen = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
-    pins = sorted((f"{each['name']}=={each['version']}\n" for each in chosen), key=str.lower)
-    CONSTRAINTS.write_text(PINS_HEADER + "".join(pins))
+        CONSTRAINTS.write_text(PINS_HEADER + resolved.read_text())
 
 
 def main() -> int:

@@ -72,12 +72,12 @@ class Library(NamedTuple):
 
 
 def ask(*command: str | Path) -> str:
-    """Returns what a program prints."""
+    """Return what a program prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def source_date() -> str:
-    """Returns the date that files in the archives carry: the last commit's, in seconds."""
+    """Return the date that files in the archives carry: the last commit's, in seconds."""
     try:
         return ask("git", "-C", ROOT, "log", "-1", "--format=%ct")
     except (OSError, subprocess.CalledProcessError):
@@ -108,7 +108,7 @@ def origin(library: Path, bundled: str) -> Library:
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """Builds the sdist and, from what is in it, a wheel; returns both."""
+    """Build the sdist and, from what is in it, a wheel; return both."""
     subprocess.run(
         [
             *(ROOT / "tools" / "quietly", "Building the sdist and the wheel"),
@@ -123,7 +123,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 def date_like_the_wheel(sdist: Path) -> None:
-    """Gives all files in an sdist one date and no owner: from the same sources, the same sdist."""
+    """Give all files in an sdist one date and no owner: from the same sources, the same sdist."""
     date = int(os.environ["SOURCE_DATE_EPOCH"])
 
     new = sdist.with_suffix(".new")
@@ -141,7 +141,7 @@ def date_like_the_wheel(sdist: Path) -> None:
 
 
 def bundle(wheel: Path, folder: Path) -> tuple[Path, list[Library]]:
-    """Puts the libraries into a wheel; returns the new one, and what is in it."""
+    """Put the libraries into a wheel; return the new one, and what is in it."""
     # What auditwheel looks for on PATH comes from the environment that runs this.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     abi = analyze_wheel_abi(
@@ -176,7 +176,7 @@ def bundle(wheel: Path, folder: Path) -> tuple[Path, list[Library]]:
 
 
 def notice(libraries: Iterable[Library]) -> str:
-    """Writes the notice that goes with the libraries."""
+    """Write the notice that goes with the libraries."""
     name = ask("sh", "-c", '. /etc/os-release; echo "$PRETTY_NAME"')
     blocks = [
         f"  {library.file}\n"
@@ -188,7 +188,7 @@ def notice(libraries: Iterable[Library]) -> str:
 
 
 def add_licenses(wheel: Path, target: Path, libraries: list[Library]) -> None:
-    """Copies a wheel, with the licences of its libraries in it and named in its metadata."""
+    """Copy a wheel, with the licences of its libraries in it and named in its metadata."""
     with InWheelCtx(wheel, target) as content:
         info = next(Path(content.path).glob("*.dist-info"))
         folder = info / "licenses" / "third-party"
@@ -222,7 +222,7 @@ def add_licenses(wheel: Path, target: Path, libraries: list[Library]) -> None:
 
 
 def main(target: Path) -> int:
-    """Builds aside, and moves what is whole into the folder, in the place of what was there."""
+    """Build aside, and move what is whole into the folder, in the place of what was there."""
     # It would say that the demo's BPF object is for no machine that it knows.
     logging.getLogger("auditwheel").setLevel(logging.ERROR)
     os.environ.setdefault("SOURCE_DATE_EPOCH", source_date())

@@ -1,0 +1,64 @@
+"""Working directories: what changed on the host goes to a guest, and what changed there back."""
+
+import os
+from collections.abc import Callable
+
+from otherkernel import tree
+from otherkernel.errors import Error
+
+LIMIT = 64 << 20  # bytes of one directory
+
+# Where the guest has its own files; a command may run there, but nothing is copied.
+SYSTEM = frozenset((b"bin", b"dev", b"etc", b"lib", b"lib64", b"proc", b"sbin", b"sys", b"usr"))
+
+
+def is_system(folder: bytes) -> bool:
+    """Tells whether a directory is the guest's own."""
+    top = folder.split(b"/")[1]
+    return not top or top in SYSTEM
+
+
+class Workdirs:
+    """What one guest has of the host's directories."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._synced: dict[bytes, dict[bytes, tree.Look]] = {}
+
+    def send(self, folder: bytes, send: Callable[[bytes], None]) -> bool:
+        """Send what changed in a directory since the guest last had it.
+
+        Args:
+            folder: Its full path.
+            send: Sends one pack of files.
+
+        Returns:
+            Whether the guest is to clear the directory first, as it has not had it yet.
+
+        Raises:
+            FileNotFoundError: It does not exist.
+            Error: It is larger than `LIMIT`.
+        """
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(2, "No such directory", os.fsdecode(folder))
+        try:
+            now = tree.scan(folder, LIMIT)
+        except tree.TooMuch:
+            raise Error(
+                f"{os.fsdecode(folder)} holds more than {LIMIT >> 20} MiB, which would all be "
+                "copied: run the command in a directory with only what it needs"
+            ) from None
+        # Until the command has ended, nothing is known of what the guest has.
+        known = self._synced.pop(folder, None)
+        changed, gone = tree.differences(known or {}, now)
+        for pack in tree.pack(folder, changed, gone):
+            send(pack)
+        return known is None
+
+    def took_back(self, folder: bytes) -> None:
+        """Remembers that host and guest now have the same in a directory."""
+        self._synced[folder] = tree.scan(folder)
+
+    def forget(self, folder: bytes) -> None:
+        """Forgets a directory that the guest is about to lose."""
+        self._synced.pop(folder, None)

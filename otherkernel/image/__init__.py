@@ -1,0 +1,1 @@
+"""What the guest is made of: this machine's own files, in an archive that a kernel unpacks."""

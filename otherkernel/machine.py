@@ -1,0 +1,232 @@
+"""A virtual machine that runs commands, with the interface of `subprocess`."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from otherkernel import wire
+from otherkernel.errors import GuestError
+from otherkernel.host import accelerator, arguments, workdirs
+from otherkernel.host.boot import Boot
+from otherkernel.host.command import Command
+from otherkernel.host.streams import Streams
+from otherkernel.image import archive, overlay
+from otherkernel.kernels import catalogue, find
+from otherkernel.tree import pack as files_of
+
+MEMORY = 768  # MiB, or as many times the size of the guest's files as it takes to unpack them
+TIMES = 4
+BOOT_SECONDS = 60.0
+CLEAN_SECONDS = 30.0
+
+
+class Machine:
+    """A guest that serves many commands, one at a time.
+
+    Each command finds in its working directory what the host has there, and nothing else; what it
+    writes, changes or removes there is so on the host afterwards. Background processes end with
+    the command that started them. Methods may be called from several threads; commands queue.
+
+    Args:
+        kernel: A key of `catalogue.toml`, or the path of a vmlinuz or vmlinux.
+        memory: The guest's, in MiB; unless it is given, enough.
+        cpus: How many processors it has; more than one only for what is to collide.
+        paths: Further files and folders of the host's to have in the guest, at the same paths.
+        library: A library of `catalogue.toml` to have in the place of the host's.
+        boot_timeout: Seconds until it must be up.
+
+    Attributes:
+        kernel: As given.
+        release: The running kernel's own name (uname -r).
+        boot_retries: How many boots failed before this one; never more than one.
+        boot_failure: The error of that one.
+
+    Raises:
+        FetchError: The kernel could not be had.
+        KernelFileError: There is no such kernel.
+        GuestError: The guest did not come up, twice.
+    """
+
+    def __init__(
+        self,
+        kernel: str | Path,
+        *,
+        memory: int | None = None,
+        cpus: int = 1,
+        paths: Iterable[Path] = (),
+        library: str | None = None,
+        boot_timeout: float = BOOT_SECONDS,
+    ) -> None:
+        """Boots the guest; what is not cached is fetched first."""
+        self.kernel = kernel
+        self.boot_retries = 0
+        self.boot_failure: GuestError | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._workdirs = workdirs.Workdirs()
+        booted = find.image(kernel)
+        data = catalogue.load()
+        files = archive.made(
+            overlay.packages(data.libraries[library], data) if library is not None else ()
+        )
+
+        enough = memory or max(MEMORY, TIMES * (files.stat().st_size >> 20))
+
+        def boot(kvm: bool, limit: float) -> Boot:
+            return Boot(booted, files, enough, cpus, kvm, limit)
+
+        kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
+        try:
+            self._boot = boot(kvm, boot_timeout)
+        except GuestError as failure:
+            # Emulators fail to boot a sound kernel now and then, and KVM may have stopped working
+            # since its probe. No command has run yet.
+            self.boot_retries = 1
+            self.boot_failure = failure
+            self._boot = boot(False, boot_timeout)
+        self.release = self._boot.release
+        try:
+            for pack in files_of(b"/", archive.sources(paths), ()):
+                self._boot.send(wire.FILES, pack)
+            self._boot.send(wire.PLACE, b"/")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def process_id(self) -> int:
+        """The emulator's process."""
+        return self._boot.process_id
+
+    def __enter__(self) -> "Machine":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Kills the guest. Nothing of it is left; closing again does nothing."""
+        self._closed = True
+        self._boot.close()
+
+    def run(
+        self,
+        args: arguments.Arg | Sequence[arguments.Arg],
+        *,
+        stdin: int | IO[Any] | None = None,
+        input: bytes | str | None = None,  # noqa: A002  (subprocess calls it so)
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+        capture_output: bool = False,
+        shell: bool = False,
+        cwd: str | bytes | os.PathLike[str] | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+        text: bool | None = None,
+        env: Mapping[str, str] | None = None,
+        tree: str | bytes | os.PathLike[str] | None = None,
+        signals: int | None = None,
+    ) -> "subprocess.CompletedProcess[Any]":
+        """Run a command as root in the guest, as `subprocess.run` would run it here.
+
+        Two things differ. Without `stdin` and `input` the input is empty, as the guest has no
+        terminal; and without `env` the environment is a plain one, as under sudo. An output
+        stream that goes to a terminal here is a terminal to the command too.
+
+        Two arguments are not of `subprocess`. `tree` is the folder whose files the command finds,
+        and whose changes come back: `cwd`, unless it is given, or one above it. `signals` is a
+        descriptor from which the numbers of signals for the command can be read meanwhile, a byte
+        each; at its end the command is killed.
+
+        Raises:
+            subprocess.TimeoutExpired: `timeout` seconds were over; the command was killed, and
+                the guest is still up.
+            subprocess.CalledProcessError: `check` was given and the command failed.
+            OSError: The command or the directory is not there, or cannot be run.
+            GuestOutOfMemory: The guest's memory was full; `survived` tells whether it is up.
+            GuestError: The guest panicked, hangs, its emulator died, or it is closed already.
+            Error: The directory is too large to be copied.
+            ValueError: Arguments contradict each other.
+        """
+        if capture_output:
+            if stdout is not None or stderr is not None:
+                raise ValueError("stdout and stderr may not be used with capture_output")
+            stdout = stderr = subprocess.PIPE
+        if input is not None and stdin is not None:
+            raise ValueError("stdin and input may not both be used")
+        textual = text or encoding is not None or errors is not None
+        decoding = (encoding or "utf-8", errors or "strict")
+        if isinstance(input, str):
+            input = input.encode(*decoding)  # noqa: A001
+        streams = Streams(stdin, input, stdout, stderr, decoding if textual else None)
+        folder = os.path.abspath(os.fsencode(cwd) if cwd is not None else os.getcwdb())
+        root = os.path.abspath(os.fsencode(tree)) if tree is not None else folder
+        order = wire.Order(
+            arguments.words(args, shell),
+            folder,
+            arguments.environment(env),
+            streams.merge,
+            streams.terminals,
+            b"" if workdirs.is_system(root) else root,
+            fresh=False,
+            time=0.0,
+        )
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            running = Command(self._boot, order, streams, signals)
+            try:
+                status = running.finish(self._workdirs, timeout)
+            except subprocess.TimeoutExpired as expired:
+                expired.cmd = args
+                raise
+            finally:
+                if running.busy:
+                    # What it still does could not be told from what the next command does.
+                    self.close()
+        out, error = streams.results
+        done = subprocess.CompletedProcess(args, status, out, error)
+        if check:
+            done.check_returncode()
+        return done
+
+    def clean(self, folder: Path | None = None) -> list[str]:
+        """Remove what commands have left in the guest: a folder, pins, mounts, control groups.
+
+        Args:
+            folder: The one that they ran in. The first call, which must come before any command,
+                is without it: the guest learns what is always there.
+
+        Returns:
+            What is still there, in words: only another boot gets rid of it.
+        """
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._boot.begin()
+            if folder is not None:
+                self._workdirs.forget(os.fsencode(folder))
+            self._boot.send(wire.CLEAN, os.fsencode(folder) if folder is not None else b"")
+            if not self._boot.wait(time.monotonic() + CLEAN_SECONDS):
+                self._closed = True
+                raise self._boot.hung(f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds")
+            _, answer = self._boot.link.inbox.popleft()
+            return answer.decode(errors="replace").splitlines()
+
+
+def _closed() -> GuestError:
+    return GuestError("the guest is closed, or was lost earlier: start another Machine")

@@ -1,0 +1,73 @@
+"""`proof matrix`: every example on every kernel, and with each library."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from proof.cli.summary import progress, summary
+from proof.errors import ProofError
+from proof.example.examples import read_page
+from proof.page.site import Site
+from proof.record.matrix import Column, columns, fill
+from proof.record.record import path_of, remove_orphans, write
+
+
+def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `matrix`."""
+    parser = subcommands.add_parser("matrix", help=__doc__, description=__doc__)
+    names = ", ".join(setting.name for setting in columns())
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help=f"fill this column, and others so named; there are: {names}",
+    )
+    parser.add_argument("--record", action="store_true", help="write the records of all that ran")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="kernels at a time (default: %(default)s)",
+    )
+    parser.set_defaults(do=_matrix)
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    site = Site(options.config)
+    accounts = [read_page(site.page(path)) for path in site.paths()]
+    problems = [problem for account in accounts for problem in account.problems]
+    if problems:
+        raise ProofError("\n".join(map(str, problems)))
+    examples = [example for account in accounts for example in account.examples]
+    chosen = columns()
+    for name in options.only or ():
+        if name not in [setting.name for setting in chosen]:
+            known = "; ".join(setting.name for setting in chosen)
+            raise ProofError(f"the matrix has no column {name!r}: there are {known}")
+    if options.only:
+        chosen = [setting for setting in chosen if setting.name in options.only]
+    if not examples:
+        raise ProofError("no page has an example, so there is nothing to run")
+    started = time.monotonic()
+
+    def done(column: Column) -> None:
+        print(progress(column), file=sys.stderr, flush=True)
+        if options.record:
+            _keep(column, site)
+
+    filled = fill(chosen, examples, site, options.workers, done)
+    for line in summary(filled, time.monotonic() - started, options.workers):
+        print(line)
+    if options.record:
+        remove_orphans({path_of(example, site) for example in examples}, site.records)
+    return int(not all(r.good for column in filled for r in column.results.values()))
+
+
+def _keep(column: Column, site: Site) -> None:
+    """Write the records of what was as it should be."""
+    for result in column.results.values():
+        if result.good and result.proof is not None:
+            write(result.proof, site, result.verdict, result.said)

@@ -1,0 +1,97 @@
+"""The kernel of this machine.
+
+A session finds sudo itself; or, where root runs it, a stand-in that treats the environment as sudo
+does, and gives the command the rights that were taken from the session (see `privilege`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from proof.errors import ProofError
+from proof.kernel import privilege, probe, sudo
+from proof.kernel.protocol import Seen
+from proof.kernel.relay import Relay
+
+_SUDOS = 64
+"""Commands with sudo that a session may run at a time."""
+
+
+class Host:
+    """`proof.kernel.protocol.Kernel` of this machine.
+
+    Args:
+        probe_file: The script that tells what the kernel is; "" is the engine's own.
+    """
+
+    boots = retries = 0
+
+    def __init__(self, probe_file: str | Path = "") -> None:
+        self._probe = str(probe_file or probe.__file__)
+        self._seen: Seen | None = None
+
+    def refusal(self) -> str | None:
+        """See `Kernel.refusal`."""
+        if os.geteuid() != 0 and (fault := _no_sudo()):
+            return fault
+        return self._look().refusal
+
+    @contextmanager
+    def session(self, tools: Path, home: Path) -> Iterator[None]:
+        """See `Kernel.session`."""
+        if os.geteuid() != 0:
+            yield  # the session finds sudo itself
+        elif not privilege.without():
+            path = tools / "sudo"
+            path.write_text(sudo.SCRIPT, encoding="utf-8")
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            yield
+        else:
+            relay = Relay(tools, partial(privilege.run, sudo.SCRIPT), at_once=_SUDOS)
+            try:
+                yield
+            finally:
+                relay.close()
+            if relay.failure is not None:
+                raise relay.failure
+
+    def facts(self) -> dict[str, str]:
+        """See `Kernel.facts`."""
+        return dict(self._look().facts)
+
+    def close(self) -> None:
+        """See `Kernel.close`."""
+
+    def _look(self) -> Seen:
+        if self._seen is None:
+            rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
+            words = [*rights, sys.executable, self._probe]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = (done.stdout + done.stderr).strip()
+                raise ProofError(f"{' '.join(words)} failed with status {done.returncode}: {said}")
+            self._seen = Seen(done.stdout)
+        return self._seen
+
+
+def _no_sudo() -> str | None:
+    if not shutil.which("sudo"):
+        return (
+            "the examples need privilege for what runs on the kernel: run this as root, or install"
+            " sudo (apt-get install sudo) and let your user use it"
+        )
+    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        return (
+            "the examples need sudo, and it asks for a password: run `sudo -v` in this terminal"
+            " first, or run this as root"
+        )
+    return None

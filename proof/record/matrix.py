@@ -1,0 +1,190 @@
+"""Every example on every kernel, and with each libbpf: what came of it, and how long that took."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from proof.errors import KernelLost, ProofError
+from proof.example.comparison import decode
+from proof.example.examples import Example
+from proof.kernel.choose import HOST, all_kernels, choose
+from proof.kernel.protocol import Kernel
+from proof.page.site import Site
+from proof.record.record import AS_SHOWN
+from proof.run.prove import Proof, prove
+
+REFUSED = "refused"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A column of the matrix.
+
+    Attributes:
+        kernel: What `proof.kernel.choose` takes.
+        library: A library that takes the place of the system's; None if none does.
+    """
+
+    kernel: str
+    library: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and messages."""
+        return f"{self.kernel}, {self.library}" if self.library else self.kernel
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of an example in a setting.
+
+    Attributes:
+        verdict: `as shown`, `refused` (rightly, and with a clear message), `failed`, or what
+            befell the guest.
+        why: In words, unless the verdict says it all.
+        proof: What was seen, if the example came to its end.
+        said: If it was refused: the line that says so, of each session, by its label.
+    """
+
+    verdict: str
+    why: str = ""
+    proof: Proof | None = None
+    said: Mapping[str, str] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether this is as it should be."""
+        return self.verdict in (AS_SHOWN, REFUSED)
+
+
+@dataclass
+class Column:
+    """What came of all examples in a setting.
+
+    Attributes:
+        setting: Which one.
+        facts: What a record says of it; empty if nothing ran there.
+        results: By the example's name.
+        boots: How many guests were booted.
+        retries: How many boots were tried once more.
+        booting: Seconds until the first guest was up.
+        commands: Seconds that the commands of the examples took.
+        seconds: Of all of it.
+    """
+
+    setting: Setting
+    facts: dict[str, str] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+    boots: int = 0
+    retries: int = 0
+    booting: float = 0.0
+    commands: float = 0.0
+    seconds: float = 0.0
+
+
+def columns() -> list[Setting]:
+    """Return all columns: this machine's kernel, all others, and one with each other library."""
+    return [Setting(HOST), *(Setting(kernel, library) for kernel, library in all_kernels())]
+
+
+def fill(
+    chosen: Sequence[Setting],
+    examples: Sequence[Example],
+    site: Site,
+    workers: int,
+    tell: Callable[[Column], None] = lambda column: None,
+) -> list[Column]:
+    """Run all examples in all settings.
+
+    Args:
+        chosen: The settings.
+        examples: The examples.
+        site: The site that they are on.
+        workers: How many settings at a time.
+        tell: Called with each column that is done.
+    """
+    telling = threading.Lock()
+
+    def run(setting: Setting) -> Column:
+        column = run_column(setting, examples, site)
+        with telling:
+            tell(column)
+        return column
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, chosen))
+
+
+def run_column(setting: Setting, examples: Sequence[Example], site: Site) -> Column:
+    """Run all examples in a setting; whatever goes wrong is in the answer."""
+    column = Column(setting)
+    started = time.monotonic()
+    kernel = choose(site.root, site.settings, setting.kernel, library=setting.library)
+    with closing(kernel):
+        _run_all(column, kernel, examples, site, started)
+    column.boots, column.retries = kernel.boots, kernel.retries
+    column.seconds = time.monotonic() - started
+    return column
+
+
+def _run_all(
+    column: Column, kernel: Kernel, examples: Sequence[Example], site: Site, started: float
+) -> None:
+    try:
+        refusal = kernel.refusal()
+        column.facts = kernel.facts()
+        if refusal and column.setting.kernel == HOST:
+            raise ProofError(refusal)
+    except ProofError as error:
+        column.results = {example.name: lost(error) for example in examples}
+        return
+    column.booting = time.monotonic() - started
+    for example in examples:
+        try:
+            proof = prove(example, kernel, check=False)
+        except ProofError as error:
+            column.results[example.name] = lost(error)
+        else:
+            column.results[example.name] = judge(proof, refusal, site.settings.refusals)
+            column.commands += sum(run.seconds for run in proof.repeated)
+
+
+def lost(error: ProofError) -> Result:
+    """Return the result of an example that was not brought to its end, which is not its fault."""
+    return Result(error.how if isinstance(error, KernelLost) else "not run", str(error))
+
+
+def judge(proof: Proof, refusal: str | None, refusals: Sequence[str] = ()) -> Result:
+    """Return what came of an example.
+
+    Args:
+        proof: What was seen.
+        refusal: Why the kernel cannot run it; None if it can.
+        refusals: Patterns of a line that says so, the plainest first.
+    """
+    if not proof.failures:
+        return Result(AS_SHOWN, proof=proof)
+    why = "\n".join(proof.failures)
+    if refusal is None or proof.expected:
+        # The page says what is printed there, and it was something else.
+        return Result(FAILED, why, proof)
+    said: dict[str, str | None] = {}
+    for session, command, outcome in proof.seen():
+        if command.needs_kernel and outcome.status:
+            line = _plainest(decode(outcome.output), refusals)
+            said[session.label] = said.get(session.label) or line
+    clear = {label: line for label, line in said.items() if line}
+    if clear and len(clear) == len(said):
+        return Result(REFUSED, refusal, proof, clear)
+    return Result(FAILED, f"{refusal}; but the example does not say so:\n{why}", proof)
+
+
+def _plainest(lines: Sequence[str], refusals: Sequence[str]) -> str | None:
+    return next((line for each in refusals for line in lines if re.search(each, line)), None)

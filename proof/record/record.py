@@ -1,0 +1,308 @@
+"""Proof to record: what ran, where and when, kept in the repository for the site to show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from proof.errors import ProofError
+from proof.example.commands import Command
+from proof.example.comparison import decode, matches
+from proof.example.examples import Example
+from proof.example.place import Place, series
+from proof.example.session import DIFFERS, Session
+from proof.page.site import Site
+from proof.run.prove import Proof
+from proof.run.shell import Outcome
+
+AS_SHOWN = "as shown"
+"""The result of a run whose output was what the page shows."""
+
+_COMMON = ("/", "/usr", "/usr/local")
+"""Places that are the same for all, and that a page may show."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an example on one kernel.
+
+    Attributes:
+        place: What the probe said of the kernel: `kernel` (its release), `arch` and more.
+        tools: The versions of the programs of this machine that the settings name.
+        date: The day, in UTC, as YYYY-MM-DD.
+        outputs: For each session, by its label, the output of each command; or, where it was not
+            what the page shows, the line that says why.
+        result: Whether the output was what the page shows; if not, what else was right there.
+    """
+
+    place: dict[str, str]
+    tools: dict[str, str]
+    date: str
+    outputs: dict[str, list[str]]
+    result: str = AS_SHOWN
+
+    @property
+    def kernel(self) -> str:
+        """The kernel's release, as `uname -r` prints it."""
+        return self.place["kernel"]
+
+    @property
+    def series(self) -> str:
+        """The kernel's series: 6.18 of 6.18.44-1-amd64."""
+        return ".".join(map(str, series(self.kernel)))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What a later run must share with this one to take its place."""
+        rest = (value for name, value in self.place.items() if name != "kernel")
+        return self.series, *rest
+
+
+@dataclass(frozen=True)
+class Record:
+    """The runs of an example, all of one and the same text of it."""
+
+    page: str
+    example: str
+    hash: str
+    runs: tuple[Run, ...]
+
+    @property
+    def shown(self) -> tuple[Run, ...]:
+        """The runs whose output was what the page shows."""
+        return tuple(run for run in self.runs if run.result == AS_SHOWN)
+
+
+def digest(example: Example) -> str:
+    """Hash all that decides what a reader does and sees: files, commands and shown output."""
+    sessions = [
+        {
+            "label": session.label,
+            "files": {name: block.text for name, block in session.files.items()},
+            "commands": _listed(session.commands),
+            **({"variants": _variants(session)} if session.variants else {}),
+        }
+        for session in example.sessions
+    ]
+    text = json.dumps(sessions, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _listed(commands: Sequence[Command]) -> list[list[object]]:
+    return [[c.text, list(c.shown), DIFFERS in c.block.classes] for c in commands]
+
+
+def _variants(session: Session) -> list[list[object]]:
+    return [[v.commands[0].block.title, v.first, _listed(v.commands)] for v in session.variants]
+
+
+def is_shown(run: Run, example: Example) -> bool:
+    """Say whether a run printed what the example shows, if its record says that it did."""
+    if run.result != AS_SHOWN:
+        return True  # the record says what it was instead
+    if list(run.outputs) != [session.label for session in example.sessions]:
+        return False
+    return all(
+        _is_session_shown(session.commands_on(Place(run.place)), outputs)
+        for session, outputs in zip(example.sessions, run.outputs.values(), strict=True)
+    )
+
+
+def _is_session_shown(commands: Sequence[Command], outputs: Sequence[str]) -> bool:
+    return len(outputs) == len(commands) and all(
+        matches(command.shown, command.comparable(decode(_bytes(output))))
+        for command, output in zip(commands, outputs, strict=True)
+    )
+
+
+def path_of(example: Example, site: Site) -> Path:
+    """Return where an example's record is kept.
+
+    Args:
+        example: The example.
+        site: The site that it is on.
+    """
+    page = PurePosixPath(example.page)
+    if page.is_relative_to(site.docs):
+        page = page.relative_to(site.docs)
+    return site.records / page.with_suffix("") / f"{example.id}.json"
+
+
+def read(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        ProofError: The file is no record.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(Run(**run) for run in data.pop("runs"))
+        record = Record(runs=runs, **data)
+        _check(record)
+        return record
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProofError(
+            f"{path}: is no record ({error}); delete it and record the example again"
+        ) from error
+
+
+def _check(record: Record) -> None:
+    """Raise TypeError or ValueError where a field holds what `write` never writes."""
+    texts = [record.page, record.example, record.hash]
+    for run in record.runs:
+        texts += [run.date, run.result, run.kernel, run.place["arch"]]
+        texts += [*run.place.values(), *run.tools.values()]
+        for label, outputs in run.outputs.items():
+            if not isinstance(outputs, list):
+                raise TypeError(f"the outputs of {label!r} are no list")
+            texts += outputs
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise TypeError(f"{wrong[0]!r} stands in the place of a text")
+    if len({run.key for run in record.runs}) < len(record.runs):
+        raise ValueError("two runs are of the same kernel series and the same other facts")
+
+
+def read_all(records: Path) -> Iterator[Record]:
+    """Read every record of a directory."""
+    for path in sorted(records.rglob("*.json")):
+        yield read(path)
+
+
+def write(
+    proof: Proof,
+    site: Site,
+    result: str = AS_SHOWN,
+    said: Mapping[str, str] | None = None,
+) -> Path:
+    """Add a run to an example's record.
+
+    Runs of a text of the example that is no longer the page's are dropped, and a run takes the
+    place of an older one of the same kernel series and the same other facts.
+
+    Args:
+        proof: What was seen.
+        site: The site that the example is on.
+        result: What is to be said of the output.
+        said: If that is not that it is as shown: for each session, by its label, the line of its
+            output that says why. The rest, a traceback say, is of interest to nobody.
+
+    Raises:
+        ProofError: The example failed, so that there is nothing to record.
+    """
+    example = proof.example
+    if proof.failures and result == AS_SHOWN:
+        raise ProofError(f"{example.name}: cannot be recorded, as it failed")
+    path, hashed = path_of(example, site), digest(example)
+    run = _run(proof, site.settings.tools, result, said)
+    runs = [run]
+    if path.exists() and (old := read(path)).hash == hashed:
+        runs += [r for r in old.runs if r.key != run.key]
+    runs.sort(key=lambda r: (series(r.kernel), r.key))
+    record = Record(example.page, example.id, hashed, tuple(runs))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def astray(examples: Sequence[Example], site: Site) -> Iterator[ProofError]:
+    """Yield what is wrong between the examples of all pages and the records, either way.
+
+    The build asks for the records of the site's own pages; README.md, say, is none of them.
+    """
+    records, command = site.records, site.settings.record_command
+    places = {path_of(example, site): example for example in examples}
+    kept = {path: read(path) for path in sorted(records.rglob("*.json"))}
+    for path, example in places.items():
+        record = kept.get(path)
+        if not (
+            record
+            and record.runs
+            and record.hash == digest(example)
+            and all(is_shown(run, example) for run in record.runs)
+        ):
+            yield ProofError(
+                f"{example.name} has no record of how it stands on the page, which belongs into"
+                f" {path.relative_to(records.parent)}: run `{command}`"
+            )
+    for path, record in kept.items():
+        owner = places.get(path)
+        if not owner or (owner.page, owner.id) != (record.page, record.example):
+            yield ProofError(
+                f"{path.relative_to(records.parent)}: this record is of"
+                f" {record.page}::{record.example}, which no page has, or which is recorded"
+                f" elsewhere; bring the example back, or run `{command}`"
+            )
+
+
+def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
+    """Delete the records of examples that are on no page any more; return their paths."""
+    orphans = [path for path in sorted(records.rglob("*.json")) if path not in kept]
+    for path in orphans:
+        path.unlink()
+        for parent in path.parents:
+            if parent == records or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    return orphans
+
+
+def _run(
+    proof: Proof, tools: Mapping[str, str], result: str, said: Mapping[str, str] | None
+) -> Run:
+    if said is None:
+        outputs = {
+            session.label: [_text(outcome, run.directory) for outcome in run.outcomes]
+            for session, run in zip(proof.example.sessions, proof.repeated, strict=True)
+        }
+    else:
+        outputs = {label: [line] for label, line in said.items()}
+    return Run(
+        place=dict(proof.place.facts),
+        tools={name: _version(command) for name, command in tools.items()},
+        date=datetime.now(UTC).date().isoformat(),
+        outputs=outputs,
+        result=result,
+    )
+
+
+def _text(outcome: Outcome, directory: str) -> str:
+    """Return an output without paths of the machine that it ran on, which are nobody's business.
+
+    No page can show them, other than by a wildcard.
+    """
+    text = "".join(f"{line}\n" for line in decode(outcome.output))
+    places = {directory: "example", sys.prefix: "python", sys.base_prefix: "python"}
+    places[str(Path.cwd())] = "here"
+    for place in sorted(places, key=len, reverse=True):
+        if place not in _COMMON:
+            text = text.replace(place, f"[{places[place]}]")
+    return text
+
+
+def _bytes(output: str) -> bytes:
+    return output.encode("utf-8", errors="surrogateescape")
+
+
+def _version(command: str) -> str:
+    """Return the version that a program says it has, after its name if it goes by another."""
+    words = shlex.split(command)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    first = done.stdout.partition("\n")[0]
+    number = re.search(r"\d+(\.\d+)+", first)
+    if number is None:
+        return first
+    # `cc` says only there which compiler it is; Debian's gcc goes by the name it was called by.
+    name = first.split(" ")[0] if words[0] == "cc" else ""
+    return f"{'gcc' if name == 'cc' else name} {number[0]}".strip()

@@ -1,0 +1,275 @@
+"""Commands to output: repeat a session as a reader would, in one shell and an empty directory.
+
+The commands run one after another in one bash, so that `cd`, variables, functions, `$?` and jobs
+last from one to the next. They write to a terminal, as they would for a reader: programs decide by
+that whether to print each line at once, and so in which order output and errors appear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proof.errors import ProofError
+from proof.kernel.privilege import without
+from proof.kernel.protocol import Kernel
+from proof.run.directory import private_directory
+from proof.run.opened import Watch
+
+LIMIT = 60.0
+"""Seconds that a session may take unless told otherwise."""
+
+_OUTPUT_LIMIT = 4 << 20
+"""Bytes that a session may print: enough for any page, too few to fill the memory."""
+
+_LAST_WORDS = 1.0
+"""Seconds that a shell's last output may take from one end of the terminal to the other."""
+
+_KILL_LIMIT = 10.0
+"""Seconds within which what was killed must be gone."""
+
+_MARK = "PROOF_SESSION"
+"""Environment variable by which a session's processes are found, whatever has become of them."""
+
+# PATH as Debian gives it to a user who is not root: without the sbin directories.
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+# After each command a mark goes to descriptor 9, which the commands do not get.
+# A shell that is typed into expands aliases, has no arguments, and stays after the last command.
+_DRIVER = r"""
+exec 9>&1
+shopt -s expand_aliases
+__proof_typed=$1 __proof_token=$2 __proof_end=$3
+set --
+__proof_status() { return "$1"; }
+__proof_last=0
+for __proof_file in "$__proof_typed"/*; do
+    __proof_text=$(<"$__proof_file")
+    __proof_status "$__proof_last"
+    eval "$__proof_text" </dev/null 9>&-
+    __proof_last=$?
+    [ "${__proof_file##*/}" != "$__proof_end" ] || trap - EXIT
+    builtin printf '\036%s %s %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" >&9
+done
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a command.
+
+    Attributes:
+        output: What it printed, on standard output and standard error, in the terminal's order.
+        status: Its exit status; None if it did not come to an end.
+    """
+
+    output: bytes
+    status: int | None
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """What came of a session.
+
+    Attributes:
+        outcomes: One for each command that was started.
+        ended: Why the session stopped early, in words; "" if every command ran.
+        directory: The directory that it ran in, which is gone.
+        opened: Names of the files that a command opened.
+        seconds: What the commands took, of all the time that the session did.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    ended: str
+    directory: str
+    opened: frozenset[str]
+    seconds: float
+
+
+def repeat(
+    files: Mapping[str, str], commands: Sequence[str], kernel: Kernel, limit: float = LIMIT
+) -> Repeated:
+    """Write the files into an empty directory and run the commands there.
+
+    Args:
+        files: Text of each file, by its name.
+        commands: The commands, which bash takes one at a time.
+        kernel: Where those that begin with `sudo` run.
+        limit: Seconds after which everything still running is killed.
+    """
+    with private_directory() as private:
+        home, tools, typed = (private / name for name in ("example", "bin", "commands"))
+        for directory in (home, tools, typed):
+            directory.mkdir()
+        for name, text in files.items():
+            path = home / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+            except OSError as error:
+                raise ProofError(
+                    f"the file {name!r} of an example cannot be written ({error.strerror}); give"
+                    " it another title"
+                ) from error
+        for number, command in enumerate(commands):
+            (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
+        token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
+        arguments = [
+            *without(),
+            "bash",
+            "--norc",
+            "--noprofile",
+            "-c",
+            _DRIVER,
+            "bash",
+            str(typed),
+            token,
+            end,
+        ]
+        last = f"\x1e{token} {end} ".encode()
+        with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
+            started = time.monotonic()
+            output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+            seconds = time.monotonic() - started
+            opened = watch.opened()
+        outcomes, ended = _outcomes(output, token, len(commands), reason)
+        return Repeated(outcomes, ended, str(home), opened, seconds)
+
+
+def environment(tools: Path, token: str) -> dict[str, str]:
+    """Return the environment of a reader who has activated the virtual environment in use.
+
+    It is made from nothing, so that no setting of the caller's decides what an example prints.
+    """
+    user = pwd.getpwuid(os.getuid())
+    return {
+        "HOME": user.pw_dir,
+        "LANG": "C.UTF-8",
+        "LOGNAME": user.pw_name,
+        "PAGER": "cat",
+        "PATH": f"{tools}:{Path(sys.executable).parent}:{_PATH}",
+        "SHELL": "/bin/bash",
+        "TERM": "dumb",
+        "USER": user.pw_name,
+        _MARK: token,
+    }
+
+
+def _drive(
+    arguments: Sequence[str], home: Path, env: Mapping[str, str], limit: float, last: bytes
+) -> tuple[bytes, str]:
+    master, slave = os.openpty()
+    terminal = os.ttyname(slave)
+    tty.setraw(slave)  # no echo, and a newline stays a newline
+    try:
+        with subprocess.Popen(
+            arguments,
+            cwd=home,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=slave,
+            stderr=slave,
+            # A group, not a session, of its own: sudo may ask the reader's terminal.
+            process_group=0,
+        ) as shell:
+            os.close(slave)  # so that the terminal ends with the last process that has it
+            try:
+                return _read(master, shell, limit, last)
+            finally:
+                _kill(shell, env[_MARK], home, terminal)
+    finally:
+        os.close(master)
+
+
+def _read(
+    master: int, shell: subprocess.Popen[bytes], limit: float, last: bytes
+) -> tuple[bytes, str]:
+    """Read what the session prints up to the mark `last`, its end, or a limit."""
+    output = bytearray()
+    deadline = time.monotonic() + limit
+    ended = False
+    while time.monotonic() < deadline:
+        if shell.poll() is not None and not ended:
+            # A shell that ended before the last mark may leave jobs that hold the terminal; what
+            # it wrote itself has a moment to arrive.
+            ended = True
+            deadline = min(deadline, time.monotonic() + _LAST_WORDS)
+        if not select.select([master], [], [], 0.02)[0]:
+            continue
+        try:
+            output += os.read(master, 1 << 16)
+        except OSError:  # EIO: no process has the terminal any more
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                shell.wait(max(0, deadline - time.monotonic()))
+                return bytes(output), ""
+            break
+        if last in output[-(1 << 17) :] and output.endswith(b"\n"):
+            return bytes(output), ""
+        if len(output) > _OUTPUT_LIMIT:
+            return bytes(output), f"printed more than {_OUTPUT_LIMIT} bytes"
+    return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
+
+
+def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: str) -> None:
+    """Kill the shell's process group, and what left it (with setsid, say) by what it kept."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait()
+    deadline = time.monotonic() + _KILL_LIMIT
+    while left := [*_marked(token), *_at(home, terminal)]:
+        if time.monotonic() > deadline:
+            raise ProofError(f"the processes {left} of a session cannot be killed; look at them")
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _marked(token: str) -> Iterator[int]:
+    wanted = f"{_MARK}={token}".encode()
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            if wanted in (path / "environ").read_bytes().split(b"\0"):
+                yield int(path.name)
+
+
+def _at(home: Path, terminal: str) -> Iterator[int]:
+    """Yield the processes that work in the session's directory or write to its terminal."""
+    for path in Path("/proc").glob("[0-9]*"):
+        for link in ("cwd", "fd/1", "fd/2"):
+            with contextlib.suppress(OSError):
+                place = (path / link).readlink()
+                if str(place) == terminal or place.is_relative_to(home):
+                    yield int(path.name)
+                    break
+
+
+def _outcomes(
+    output: bytes, token: str, count: int, reason: str
+) -> tuple[tuple[Outcome, ...], str]:
+    # A shell that is typed into does not count lines when it complains.
+    output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
+    pieces = re.split(rb"\x1e%s \d+ (\d+)\n" % token.encode(), output)
+    # Text and status alternate; what follows the last mark is of the command that was cut off.
+    done = [
+        Outcome(text, int(status))
+        for text, status in zip(pieces[0:-1:2], pieces[1::2], strict=True)
+    ]
+    if len(done) < count:
+        done.append(Outcome(pieces[-1], None))
+        reason = reason or "ended the shell, in which the reader has yet to type"
+    elif pieces[-1] and done:
+        done[-1] = Outcome(done[-1].output + pieces[-1], done[-1].status)
+    return tuple(done), reason

@@ -1,0 +1,58 @@
+"""Report to page: what the reports share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from proof.errors import ProofError
+from proof.page.site import Site
+
+
+def page_with(marker: str, site: Site) -> str:
+    """Return the page, from the docs directory, that has a marker on a line of its own.
+
+    Raises:
+        ProofError: No page has it.
+    """
+    for path in site.paths():
+        if path.startswith(f"{site.docs}/") and marker in site.read(path).splitlines():
+            return PurePosixPath(path).relative_to(site.docs).as_posix()
+    raise ProofError(f"no page has the line {marker}")
+
+
+def row(cells: list[str]) -> str:
+    """Write a row of a table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def title_of(path: str, docs: str) -> str:
+    """Name a page by the end of its address, or a file outside the docs by its path."""
+    name = PurePosixPath(path)
+    if not name.is_relative_to(docs):
+        return f"`{name}`"
+    inside = name.relative_to(docs).with_suffix("")
+    if inside.name == "index":
+        inside = inside.parent
+    return f"`{inside.name}`" if inside.name else "Home"
+
+
+def link(path: str, docs: str, page: str, heading: str = "") -> str:
+    """Write a link to a page, or just the name of what is not on the site.
+
+    Args:
+        path: The page's path from the repository's root.
+        docs: The directory of the pages, from there.
+        page: The page that the link will stand on, from the docs directory.
+        heading: The id of a heading there.
+    """
+    title = title_of(path, docs)
+    if not path.startswith(f"{docs}/"):
+        return title
+    return f"[{title}]({relative(path, docs, page)}{'#' * bool(heading)}{heading})"
+
+
+def relative(path: str, docs: str, page: str) -> str:
+    """Return the way to a page from another one, which is named from the docs directory."""
+    here = PurePosixPath(docs, page).parent
+    return Path(os.path.relpath(path, here)).as_posix()

@@ -1,0 +1,76 @@
+"""Every example of every page, repeated as a reader would, on a real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proof.errors import ProofError
+from proof.example.examples import Account, Example, read_page
+from proof.kernel.protocol import Kernel
+from proof.page.site import open_site
+from proof.record.record import astray
+from proof.run.prove import prove
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIG = ROOT / "mkdocs.yml"
+_ran_on_kernel: list[str] = []
+
+
+def _accounts() -> dict[str, Account | ProofError]:
+    """Read every page; a page that cannot be read becomes a test that fails, not a crash."""
+    accounts: dict[str, Account | ProofError] = {}
+    site = open_site(CONFIG)
+    for path in site.paths():
+        try:
+            accounts[path] = read_page(site.page(path))
+        except ProofError as error:
+            accounts[path] = error
+    return accounts
+
+
+_ACCOUNTS = _accounts()
+_EXAMPLES = [e for a in _ACCOUNTS.values() if isinstance(a, Account) for e in a.examples]
+
+
+@pytest.mark.parametrize("path", _ACCOUNTS)
+def test_page(path: str) -> None:
+    """Every block of the page is a file, commands and output, or a marked illustration."""
+    account = _ACCOUNTS[path]
+    problems = [account] if isinstance(account, ProofError) else account.problems
+    if problems:
+        pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+
+@pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
+def test_example(example: Example, chosen_kernel: Kernel) -> None:
+    """The example's commands print what its page shows."""
+    try:
+        proof = prove(example, chosen_kernel)
+    except ProofError as error:
+        pytest.fail(str(error), pytrace=False)
+    if proof.on_kernel:
+        _ran_on_kernel.append(example.name)
+    if proof.failures:
+        pytest.fail("\n".join(proof.failures), pytrace=False)
+
+
+def test_examples_and_records_belong_together() -> None:
+    """Each example is recorded as it stands on its page, and no record is of anything else."""
+    problems = [str(p) for p in astray(_EXAMPLES, open_site(CONFIG))]
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_some_example_ran_on_a_kernel(
+    chosen_kernel: Kernel, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """At least one example ran on a kernel: nothing was left out in silence."""
+    assert _ran_on_kernel, (
+        "no example of any page ran on a kernel: the pages hold none whose commands begin with"
+        " `sudo`, or the tests before this one, which run them, failed or were not selected"
+    )
+    record_testsuite_property("kernel", chosen_kernel.facts()["kernel"])
+    record_testsuite_property("examples", len(_EXAMPLES))

@@ -1,0 +1,132 @@
+"""The facts on the pages are those of their sources: libbpf's ELF file and headers, the kernel."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from facts import kernel, libbpf, pages, program_types
+from facts.__main__ import main
+from facts.errors import FactError
+from facts.loading import Kind
+from facts.program_types import KINDS, may_call
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+PAGE = "ebpf-library/libbpf/userspace/user_ring_buffer__reserve_blocking.md"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """One page, in a docs directory of its own, which a test may spoil."""
+    page = tmp_path / PAGE
+    page.parent.mkdir(parents=True)
+    shutil.copy(DOCS / PAGE, page)
+    return page
+
+
+def test_no_fact_on_a_page_has_drifted() -> None:
+    """Every region is what its source says, and no page of a function lacks one."""
+    found = [p for page in sorted(DOCS.rglob("*.md")) for p in pages.problems(page, DOCS)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("releases/tag/v1.1.0", "releases/tag/v1.2.0"), "is no longer what its source says"),
+        (("__u32 size, int", "__u64 size, int"), "is no longer what its source says"),
+        (("- `rb`: ", "- `ring`: "), "lists the parameters ['ring', 'size', 'timeout_ms']"),
+        (("`E2BIG`", "an error"), "says nothing of E2BIG"),
+        (("[LIBBPF_TAG]", "[LIBBPF_TAGS]"), "has no partner"),
+    ],
+)
+def test_drift_names_the_page(
+    copy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str],
+    said: str,
+) -> None:
+    """A wrong version, definition, parameter list or error table fails, and says where."""
+    text = copy.read_text()
+    assert change[0] in text
+    copy.write_text(text.replace(*change))
+    assert main(["--check", "--docs", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert str(copy) in error
+
+
+def test_a_missing_region_fails(copy: Path, tmp_path: Path) -> None:
+    """A page of a libbpf function without its version tag is named."""
+    lines = copy.read_text().splitlines(keepends=True)
+    copy.write_text("".join(line for line in lines if "LIBBPF_TAG]" not in line))
+    assert any("[LIBBPF_TAG]" in problem for problem in pages.problems(copy, tmp_path))
+
+
+def test_facts_are_written_where_they_drifted(copy: Path, tmp_path: Path) -> None:
+    """`make facts` puts right what the check complains of, and changes nothing else."""
+    text = copy.read_text()
+    copy.write_text(text.replace("tag/v1.1.0", "tag/v0.0.0").replace("__u32 size, int", "int"))
+    assert main(["--docs", str(tmp_path)]) == 0
+    assert copy.read_text() == text
+
+
+def test_every_symbol_version_is_that_of_the_library() -> None:
+    """All six functions came with libbpf 1.1.0, and a function that is none has no version."""
+    for name in ("new", "free", "reserve", "reserve_blocking", "submit", "discard"):
+        assert libbpf.symbol_version(f"user_ring_buffer__{name}") == "1.1.0"
+    assert libbpf.symbol_version("bpf_program__set_log_buf") == "0.7.0"
+    with pytest.raises(FactError, match="exports no symbol"):
+        libbpf.symbol_version("user_ring_buffer__fly")
+
+
+def test_a_definition_is_the_header_s() -> None:
+    """Functions, helpers and structures are taken whole from the headers."""
+    assert libbpf.prototype("user_ring_buffer__new") == (
+        "struct user_ring_buffer *user_ring_buffer__new(int map_fd,"
+        " const struct user_ring_buffer_opts *opts);"
+    )
+    assert libbpf.prototype("bpf_user_ringbuf_drain").startswith("static long (*bpf_user_ringbuf")
+    assert libbpf.parameters("bpf_user_ringbuf_drain") == ["map", "callback_fn", "ctx", "flags"]
+    assert "size_t sz;" in libbpf.definition("struct user_ring_buffer_opts")
+
+
+@pytest.mark.parametrize("feature", kernel.features())
+def test_the_headers_bear_out_a_kernel_version(feature: str) -> None:
+    """Kernel headers declare a feature if, and only if, they are of its version or newer."""
+    version, has = kernel.declared(feature)
+    major, minor = kernel.features()[feature]["version"].split(".")
+    assert has == (version >= (int(major), int(minor)))
+
+
+@pytest.mark.host
+def test_the_program_types_are_those_that_this_kernel_allows() -> None:
+    """A program of each type, loaded now, contradicts nothing that the page says."""
+    found, said = program_types.measure(), program_types.read()
+    assert not program_types.contradictions(found, said)
+    named = {*said.may, *said.may_not, *said.unknown}
+    assert named == set(KINDS)
+    assert len(found.may) + len(found.may_not) > 20
+
+
+@pytest.mark.host
+def test_a_type_that_may_not_is_told_from_one_that_cannot_be_loaded(tmp_path: Path) -> None:
+    """The verifier's words about the call, not the failure as such, make a refusal."""
+    # In place of the call: of a helper that XDP may not call, and a mistake of another sort.
+    refused = Kind("xdp", defines=("bpf_user_ringbuf_drain(...)=bpf_override_return(context,0)",))
+    wrong = Kind("xdp", defines=("bpf_user_ringbuf_drain(...)=*(volatile int*)0",))
+    unknown = Kind("xdp", type=999)
+    assert may_call(KINDS["XDP"], tmp_path) is True
+    assert may_call(refused, tmp_path) is False
+    assert "refused, but not because of the type" in str(may_call(wrong, tmp_path))
+    assert "refuses even a program that does nothing" in str(may_call(unknown, tmp_path))
+
+
+def test_two_kernels_contradict_each_other_only_where_both_were_measured() -> None:
+    """A type that one kernel cannot load says nothing about the other."""
+    one = program_types.Measured("6.1", ["XDP", "LSM"], ["EXT"], {})
+    other = program_types.Measured("6.18", ["XDP", "EXT"], [], {"LSM": "refused"})
+    assert program_types.contradictions(one, other) == ["EXT"]
