@@ -23,6 +23,11 @@ LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
 IN_GUEST: pytest.StashKey[bool] = pytest.StashKey()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line name a site that was built a moment ago."""
+    parser.addoption("--site", type=Path, help="a built site (default: build one)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Find the kernel, for what the tests start as well."""
     if config.pluginmanager.has_plugin("otherkernel.pytest_plugin.reports"):

@@ -76,23 +76,37 @@ class Reader:
             page.wait_for_selector(".md-code__button, .md-clipboard", state="attached")
 
 
+def chromium() -> str:
+    """Return the path of the system's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "chromium is not installed: make setup"
+    return found
+
+
+def paths_of(site: Path) -> list[str]:
+    """Return the pages of a built site, relative to where it is served."""
+    found = (html.parent.relative_to(site).as_posix() for html in site.rglob("index.html"))
+    return sorted(f"{path}/".removeprefix("./") for path in found)
+
+
 @contextlib.contextmanager
-def reading(site: Path) -> Iterator[Reader]:
-    """Serve a built site and start a browser."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "chromium is not installed: make setup"
-    paths = sorted(
-        f"{html.parent.relative_to(site)}/".removeprefix("./") for html in site.rglob("index.html")
-    )
+def serving(site: Path) -> Iterator[str]:
+    """Serve a built site; yield where, with a slash at the end."""
     handler = functools.partial(_Quiet, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-                yield Reader(browser, f"http://127.0.0.1:{server.server_port}/", paths)
-                browser.close()
+            yield f"http://127.0.0.1:{server.server_port}/"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def reading(site: Path) -> Iterator[Reader]:
+    """Serve a built site and start a browser."""
+    with serving(site) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield Reader(browser, url, paths_of(site))
+        browser.close()

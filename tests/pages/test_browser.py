@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +21,6 @@ from tests.proof.scratch import chosen as kernel
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = "ebpf-library/libbpf/userspace/user_ring_buffer__reserve_blocking/"
-_OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e =>
-    e.getBoundingClientRect().right > innerWidth + 1 && e.offsetParent &&
-    !e.closest('.md-sidebar, .md-search, .md-typeset__scrollwrap, pre, .md-skip')
-).map(e => e.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -96,59 +94,6 @@ def test_what_the_copy_buttons_give_is_the_example(
     assert not [s for s in align(shown, done.stdout.splitlines()) if s.mark != " "], done.stdout
 
 
-# Clicks the copy button of a block, in whatever tab or box it is, and reads the clipboard.
-_COPY = """async (block) => {
-  for (let tab = block.closest('.tabbed-block'); tab;
-       tab = tab.parentElement.closest('.tabbed-block')) {
-    const number = [...tab.parentElement.children].indexOf(tab);
-    tab.closest('.tabbed-set').querySelectorAll(':scope > input')[number].click();
-  }
-  for (let box = block.closest('details'); box; box = box.parentElement.closest('details')) {
-    box.open = true;
-  }
-  let button;
-  const late = Date.now() + 10000;
-  while (!(button = block.querySelector('button.md-code__button[data-md-type=copy]'))) {
-    if (Date.now() > late) throw new Error('no copy button: ' + block.textContent);
-    await new Promise(requestAnimationFrame);
-  }
-  await navigator.clipboard.writeText('nothing was copied');
-  button.click();
-  return navigator.clipboard.readText();
-}"""
-
-
-def test_every_copy_button_gives_what_the_page_holds(reader: Reader) -> None:
-    """On every page each button copies its file as it is, or the commands without the rest."""
-    site = open_site(ROOT / "mkdocs.yml")
-    seen = 0
-    with reader.context() as context:
-        for path in site.paths():
-            blocks = site.page(path).blocks
-            if not blocks or not path.startswith("docs/"):
-                continue
-            page = reader.open(context, address(path))
-            pieces = page.query_selector_all("article .highlight:has(> pre):not(.doc *)")
-            assert len(pieces) == len(blocks), path
-            for piece, block in zip(pieces, blocks, strict=True):
-                page.mouse.click(2, 400)  # for some seconds, a script may copy for its reader
-                copied = piece.evaluate(_COPY)
-                wanted = block.text
-                if block.language == "console":
-                    wanted = "\n".join(command.text for command in read_console(block))
-                assert copied == wanted.rstrip(), block.start
-                seen += 1
-            page.close()
-    assert seen >= 5
-
-
-def address(path: str) -> str:
-    """Where the site has a page of docs/."""
-    return path.removeprefix("docs/").removesuffix("index.md").removesuffix(".md") + (
-        "" if path.endswith("index.md") else "/"
-    )
-
-
 def test_a_console_block_is_whole_without_javascript(reader: Reader) -> None:
     """Prompts and output are there for a reader without JavaScript, and no button that is dead."""
     with reader.browser.new_context(java_script_enabled=False) as context:
@@ -161,7 +106,7 @@ def test_a_console_block_is_whole_without_javascript(reader: Reader) -> None:
 
 
 def test_the_language_is_remembered(reader: Reader) -> None:
-    """A tab chosen once is chosen in every set, after a reload, and on other pages."""
+    """A tab chosen once is chosen in every set, and after a reload."""
     with reader.context() as context:
         page = reader.open(context, PAGE)
         chosen = ".tabbed-set > input:checked"
@@ -172,11 +117,6 @@ def test_the_language_is_remembered(reader: Reader) -> None:
                     page.reload()
                     reader.ready(page)
                 assert labels(page, chosen) == {label}
-        others = [path for path in reader.paths if path != PAGE]
-        for path in others:
-            other = reader.open(context, path)
-            assert labels(other, chosen) <= {"Python"} | only_choice(other), path
-            other.close()
 
 
 def labels(page: Page, chosen: str) -> set[str]:
@@ -190,17 +130,6 @@ def labels(page: Page, chosen: str) -> set[str]:
     )
 
 
-def only_choice(page: Page) -> set[str]:
-    """The labels of sets of tabs that have none for Python."""
-    return set(
-        page.evaluate(
-            "() => [...document.querySelectorAll('.tabbed-set > .tabbed-labels')].filter("
-            "l => ![...l.children].some(c => c.textContent.trim() == 'Python')).flatMap("
-            "l => [...l.children].map(c => c.textContent.trim()))"
-        )
-    )
-
-
 def faults(page: Page, **options: object) -> Iterator[str]:
     """Ask axe what is wrong with a page; passes are not handed over, which would take long."""
     result = Axe().run(page, options={"resultTypes": ["violations"], **options})
@@ -208,23 +137,6 @@ def faults(page: Page, **options: object) -> Iterator[str]:
         for node in violation["nodes"]:
             summary = " ".join(node["failureSummary"].split())
             yield f"{violation['id']}: {node['html'][:160]} ({summary[:300]})"
-
-
-def test_every_page_is_accessible_in_both_schemes(reader: Reader) -> None:
-    """Axe finds nothing wrong with any page; the system's wish decides on light or dark."""
-    found: list[str] = []
-    with reader.context(color_scheme="light", reduced_motion="reduce") as context:
-        for path in reader.paths:
-            page = reader.open(context, path)
-            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-            found += [f"{path or 'home'}: light: {fault}" for fault in faults(page)]
-            page.emulate_media(color_scheme="dark")
-            page.wait_for_selector("body[data-md-color-scheme=slate]")
-            # Of all rules only those on colours can find something else now.
-            colours = {"runOnly": ["color-contrast", "link-in-text-block"]}
-            found += [f"{path or 'home'}: dark: {fault}" for fault in faults(page, **colours)]
-            page.close()
-    assert not found, "\n".join(found)
 
 
 def test_axe_finds_what_is_wrong(reader: Reader) -> None:
@@ -242,14 +154,16 @@ def test_axe_finds_what_is_wrong(reader: Reader) -> None:
     assert dark == {"color-contrast"}
 
 
-def test_no_page_scrolls_sideways_on_a_phone(reader: Reader) -> None:
-    """At 360 pixels each page is as wide as the screen; only tables and code scroll inside."""
-    wide: list[str] = []
-    with reader.context(viewport={"width": 360, "height": 740}, is_mobile=True) as context:
-        for path in reader.paths:
-            page = reader.open(context, path)
-            width = page.evaluate("document.scrollingElement.scrollWidth")
-            if width > 360 or (over := page.evaluate(_OVERFLOW)):
-                wide.append(f"{path or 'home'}: {width}: {over if width <= 360 else ''}")
-            page.close()
-    assert not wide, "\n".join(wide)
+def test_every_page_is_as_it_should_be(site: Path) -> None:
+    """On every page each button copies what the page holds, and the language chosen once is chosen.
+
+    Axe finds nothing in light or dark; at 360 pixels nothing is wider than the screen; and nothing
+    is asked of another host, or complains in the console.
+    """
+    command = [sys.executable, "-m", "tests.pages.sweep", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    swept = json.loads(done.stdout)
+    assert len(swept["visited"]) + swept["known"] >= 15
+    wrong = [f"{path or 'home'}: {each}" for path, all_ in swept["wrong"].items() for each in all_]
+    assert not wrong, "\n".join(wrong)

@@ -47,7 +47,7 @@ def rows() -> Iterator[Row]:
 
 def claims() -> Iterator[Claim]:
     """Read the marks of all tests, also of those that this run has not collected."""
-    for path in sorted((ROOT / "tests").glob("test_*.py")):
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):

@@ -19,7 +19,17 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as Zensical builds it."""
     folder = tmp_path_factory.mktemp("zensical")
     # It writes beside its settings only, and they name files from there.
-    kept = ("mkdocs.yml", "README.md", "docs", "examples", "includes", "records", "userrb", "proof")
+    kept = (
+        "mkdocs.yml",
+        "pyproject.toml",
+        "README.md",
+        "docs",
+        "examples",
+        "includes",
+        "records",
+        "userrb",
+        "proof",
+    )
     for name in kept:
         whole = ROOT / name
         if whole.is_dir():
