@@ -49,23 +49,26 @@ setup: ## install what is missing: system packages, .venv, the extension
 	@mkdir -p .cache
 	@flock .cache/lock sh -c 'tools/system-packages && "$$PYTHON" tools/python_packages.py'
 
-serve: site/index.html ## set up, run the examples, build the site, serve it on PORT (8000)
+serve: docs ## set up, run the examples, build the site, serve it on PORT (8000)
 	@$(python) tools/serve.py site $(PORT)
 
-docs: site/index.html ## the same without serving
+# One at a time: who comes second finds everything made, and has the same whole site.
+docs: | setup ## the same without serving
+	@flock .cache/docs.lock $(MAKE) --silent --no-print-directory site/index.html
 	@echo 'The site is in site/.'
 
 # Built aside and then moved: a site that is there is a whole one.
-site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | setup $(examples)
+site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | $(examples)
 	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/site
 	@rm -rf site
 	@mv .cache/site site
 
 # All of it as root, not only what an example calls sudo for: on a terminal sudo writes to that, past
 # whoever wants to read what an example printed.
-$(examples): $(sources) | setup
-	@tools/on-a-kernel tools/quietly 'Running the examples on the kernel' $(pytest) tests/pages/test_examples.py
-	@$(python) tools/examples_ran.py .cache/tests.xml
+$(examples): $(sources)
+	@tools/on-a-kernel tools/quietly 'Running the examples on the kernel' $(pytest) tests/pages/test_examples.py \
+		--junitxml=.cache/examples.xml
+	@$(python) tools/examples_ran.py .cache/examples.xml
 	@touch $@
 
 test: check ## set up, check, and run all tests, or those of PACKAGE, or that ARGS names: ARGS='-k errno'
@@ -97,8 +100,8 @@ check: | setup ## ruff, mypy, the imports, and what a reader would stumble over:
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
 	@tools/quietly 'Looking at who imports whom' .venv/bin/lint-imports
-	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/checked
-	@$(python) -m checks .cache/checked
+	@flock .cache/check.lock sh -c "tools/quietly 'Building the site' \
+		$(python) -m mkdocs build --strict --site-dir .cache/checked && $(python) -m checks .cache/checked"
 
 format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff check --fix-only --quiet

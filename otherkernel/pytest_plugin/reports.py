@@ -57,7 +57,13 @@ class _Reporter:
             _send(report.longreprtext)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know the setting of the host's side, which the project's file may have."""
+    parser.addini("otherkernel_files", type="linelist", help="for the host")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Report from now on, and compile on the host."""
+    config.addinivalue_line("markers", "other_kernel: for the host")
     config.pluginmanager.register(_Reporter(config))
     compilers.Compilers(Path("compilers").resolve(), _compile)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 from proof.errors import ProofError
 from proof.example.examples import Account, Example, read_page
+from proof.kernel.choose import HOST, chosen_name
 from proof.kernel.protocol import Kernel
 from proof.page.site import open_site
 from proof.record.record import astray
-from proof.run.prove import prove
+from proof.run.prove import Proof, prove
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "mkdocs.yml"
@@ -44,11 +48,30 @@ def test_page(path: str) -> None:
         pytest.fail("\n".join(map(str, problems)), pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def proofs(
+    request: pytest.FixtureRequest, chosen_kernel: Kernel
+) -> Iterator[dict[str, Future[Proof]]]:
+    """Repeat the examples that were selected, as many at a time as there are processors."""
+    chosen: list[Example] = [
+        i.callspec.params["example"] for i in request.session.items if _is_example(i)
+    ]
+    # A guest runs one command at a time.
+    workers = 1 if chosen_name() != HOST else len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers) as pool:
+        yield {example.name: pool.submit(prove, example, chosen_kernel) for example in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+def _is_example(item: pytest.Item) -> TypeGuard[pytest.Function]:
+    return isinstance(item, pytest.Function) and item.originalname == "test_example"
+
+
 @pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
-def test_example(example: Example, chosen_kernel: Kernel) -> None:
+def test_example(example: Example, proofs: dict[str, Future[Proof]]) -> None:
     """The example's commands print what its page shows."""
     try:
-        proof = prove(example, chosen_kernel)
+        proof = proofs[example.name].result()
     except ProofError as error:
         pytest.fail(str(error), pytrace=False)
     if proof.on_kernel:
