@@ -45,8 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what runs on the kernel: the examples, and each test that loads a BPF object."""
     in_guest = config.stash.get(IN_GUEST, False)
     for item in items:
-        if item.path.parent.name == "otherkernel":
-            item.add_marker("vm")
         names = getattr(item, "fixturenames", ())
         if "chosen_kernel" in names:
             item.add_marker("kernel")

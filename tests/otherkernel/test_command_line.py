@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.vm
+
 OTHERKERNEL = [sys.executable, "-m", "otherkernel"]
 RUN = [*OTHERKERNEL, "run", "--kernel", "6.12"]
 

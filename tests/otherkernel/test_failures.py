@@ -22,6 +22,8 @@ from otherkernel.errors import (
 from otherkernel.host import qemu
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 FILL = "b = []\nwhile True:\n    b.append(bytearray(b'x' * (8 << 20)))"
 
 

@@ -11,6 +11,8 @@ import pytest
 from otherkernel.errors import Error
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 
 def test_files_go_in_and_come_back(machine: Machine, folder: Path) -> None:
     """Binary files, folders, links, execute bits and times are alike on both sides."""

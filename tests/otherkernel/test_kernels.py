@@ -14,6 +14,8 @@ from otherkernel.kernels import catalogue as kernels
 from otherkernel.kernels import fetch, vmlinux
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 GOOD = kernels.DATA.read_text()
 
 

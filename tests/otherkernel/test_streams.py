@@ -13,6 +13,8 @@ import pytest
 import userrb
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 ALL_BYTES = bytes(range(256))
 
 

@@ -1,0 +1,22 @@
+"""The public names of the package: these, and no others."""
+
+from __future__ import annotations
+
+import inspect
+
+import otherkernel
+
+
+def test_the_facade_is_what_it_says() -> None:
+    """Each name in `__all__` is there, sorted; each other name without an underscore is a module."""
+    public = {name for name in vars(otherkernel) if not name.startswith("_")}
+    modules = {name for name in public if inspect.ismodule(getattr(otherkernel, name))}
+    assert otherkernel.__all__ == sorted(public - modules)
+
+
+def test_every_error_is_one_of_ours() -> None:
+    """One `except otherkernel.Error` catches all that the package raises by itself."""
+    errors = [getattr(otherkernel, name) for name in otherkernel.__all__]
+    kinds = [each for each in errors if inspect.isclass(each) and issubclass(each, Exception)]
+    assert len(kinds) == 9
+    assert all(issubclass(kind, otherkernel.Error) for kind in kinds)
