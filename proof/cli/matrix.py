@@ -12,7 +12,8 @@ from proof.errors import ProofError
 from proof.example.examples import read_page
 from proof.page.site import Site
 from proof.record.matrix import Column, columns, fill
-from proof.record.record import path_of, remove_orphans, write
+from proof.record.record import path_of, write
+from proof.record.shelf import remove_orphans
 
 
 def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,7 +12,8 @@ from proof.example.examples import read_page
 from proof.kernel.choose import choose
 from proof.kernel.protocol import Kernel
 from proof.page.site import Site
-from proof.record.record import path_of, remove_orphans, write
+from proof.record.record import path_of, write
+from proof.record.shelf import remove_orphans
 from proof.record.update import update_output
 from proof.run.prove import prove
 from proof.run.shell import LIMIT

@@ -20,7 +20,8 @@ from proof.example.place import Place
 from proof.example.session import Role, Session, role
 from proof.page.blocks import Block
 from proof.page.site import Site
-from proof.record.record import Record, Run, digest, read_all
+from proof.record.digest import digest
+from proof.record.record import Record, Run, read_all
 
 _COMPILED = frozenset({"c", "cpp", "c++", "go", "rust"})
 _WORD = re.compile(r"[\w./+-]+")

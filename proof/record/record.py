@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -18,8 +17,8 @@ from proof.example.commands import Command
 from proof.example.comparison import decode, matches
 from proof.example.examples import Example
 from proof.example.place import Place, series
-from proof.example.session import DIFFERS, Session
 from proof.page.site import Site
+from proof.record.digest import digest
 from proof.run.prove import Proof
 from proof.run.shell import Outcome
 
@@ -79,29 +78,6 @@ class Record:
     def shown(self) -> tuple[Run, ...]:
         """The runs whose output was what the page shows."""
         return tuple(run for run in self.runs if run.result == AS_SHOWN)
-
-
-def digest(example: Example) -> str:
-    """Hash all that decides what a reader does and sees: files, commands and shown output."""
-    sessions = [
-        {
-            "label": session.label,
-            "files": {name: block.text for name, block in session.files.items()},
-            "commands": _listed(session.commands),
-            **({"variants": _variants(session)} if session.variants else {}),
-        }
-        for session in example.sessions
-    ]
-    text = json.dumps(sessions, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _listed(commands: Sequence[Command]) -> list[list[object]]:
-    return [[c.text, list(c.shown), DIFFERS in c.block.classes] for c in commands]
-
-
-def _variants(session: Session) -> list[list[object]]:
-    return [[v.commands[0].block.title, v.first, _listed(v.commands)] for v in session.variants]
 
 
 def is_shown(run: Run, example: Example) -> bool:
@@ -211,48 +187,6 @@ def write(
     text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
     path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return path
-
-
-def astray(examples: Sequence[Example], site: Site) -> Iterator[ProofError]:
-    """Yield what is wrong between the examples of all pages and the records, either way.
-
-    The build asks for the records of the site's own pages; README.md, say, is none of them.
-    """
-    records, command = site.records, site.settings.record_command
-    places = {path_of(example, site): example for example in examples}
-    kept = {path: read(path) for path in sorted(records.rglob("*.json"))}
-    for path, example in places.items():
-        record = kept.get(path)
-        if not (
-            record
-            and record.runs
-            and record.hash == digest(example)
-            and all(is_shown(run, example) for run in record.runs)
-        ):
-            yield ProofError(
-                f"{example.name} has no record of how it stands on the page, which belongs into"
-                f" {path.relative_to(records.parent)}: run `{command}`"
-            )
-    for path, record in kept.items():
-        owner = places.get(path)
-        if not owner or (owner.page, owner.id) != (record.page, record.example):
-            yield ProofError(
-                f"{path.relative_to(records.parent)}: this record is of"
-                f" {record.page}::{record.example}, which no page has, or which is recorded"
-                f" elsewhere; bring the example back, or run `{command}`"
-            )
-
-
-def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
-    """Delete the records of examples that are on no page any more; return their paths."""
-    orphans = [path for path in sorted(records.rglob("*.json")) if path not in kept]
-    for path in orphans:
-        path.unlink()
-        for parent in path.parents:
-            if parent == records or any(parent.iterdir()):
-                break
-            parent.rmdir()
-    return orphans
 
 
 def _run(

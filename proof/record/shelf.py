@@ -1,11 +1,16 @@
-"""All records of a repository, read once a process and found by the hash of an example."""
+"""All records of a repository: found by the hash of an example, and held against the pages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from proof.record.record import Record, read, read_all
+from proof.errors import ProofError
+from proof.example.examples import Example
+from proof.page.site import Site
+from proof.record.digest import digest
+from proof.record.record import Record, is_shown, path_of, read, read_all
 
 
 class Shelf:
@@ -66,3 +71,45 @@ def _stamp(path: Path) -> tuple[int, int]:
 def shelf(folder: Path) -> Shelf:
     """Return the one shelf of a directory."""
     return Shelf(folder)
+
+
+def astray(examples: Sequence[Example], site: Site) -> Iterator[ProofError]:
+    """Yield what is wrong between the examples of all pages and the records, either way.
+
+    The build asks for the records of the site's own pages; README.md, say, is none of them.
+    """
+    records, command = site.records, site.settings.record_command
+    places = {path_of(example, site): example for example in examples}
+    kept = {path: read(path) for path in sorted(records.rglob("*.json"))}
+    for path, example in places.items():
+        record = kept.get(path)
+        if not (
+            record
+            and record.runs
+            and record.hash == digest(example)
+            and all(is_shown(run, example) for run in record.runs)
+        ):
+            yield ProofError(
+                f"{example.name} has no record of how it stands on the page, which belongs into"
+                f" {path.relative_to(records.parent)}: run `{command}`"
+            )
+    for path, record in kept.items():
+        owner = places.get(path)
+        if not owner or (owner.page, owner.id) != (record.page, record.example):
+            yield ProofError(
+                f"{path.relative_to(records.parent)}: this record is of"
+                f" {record.page}::{record.example}, which no page has, or which is recorded"
+                f" elsewhere; bring the example back, or run `{command}`"
+            )
+
+
+def remove_orphans(kept: set[Path], records: Path) -> list[Path]:
+    """Delete the records of examples that are on no page any more; return their paths."""
+    orphans = [path for path in sorted(records.rglob("*.json")) if path not in kept]
+    for path in orphans:
+        path.unlink()
+        for parent in path.parents:
+            if parent == records or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    return orphans

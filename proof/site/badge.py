@@ -9,7 +9,8 @@ from pathlib import Path
 from proof.errors import ProofError
 from proof.example.examples import Example, find_examples
 from proof.page.blocks import Page
-from proof.record.record import AS_SHOWN, Record, Run, digest, is_shown
+from proof.record.digest import digest
+from proof.record.record import AS_SHOWN, Record, Run, is_shown
 from proof.record.shelf import shelf
 
 

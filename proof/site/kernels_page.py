@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from proof.errors import ProofError
 from proof.example.examples import Example, read_page
 from proof.page.site import Site
-from proof.record.record import AS_SHOWN, Run, digest
+from proof.record.digest import digest
+from proof.record.record import AS_SHOWN, Run
 from proof.record.shelf import shelf
 from proof.site.report import link, page_with, row
 

@@ -8,7 +8,7 @@ import otherkernel
 
 
 def test_the_facade_is_what_it_says() -> None:
-    """Each name in `__all__` is there, sorted; each other name without an underscore is a module."""
+    """Each name in `__all__` is there, sorted; every other public name is a module."""
     public = {name for name in vars(otherkernel) if not name.startswith("_")}
     modules = {name for name in public if inspect.ismodule(getattr(otherkernel, name))}
     assert otherkernel.__all__ == sorted(public - modules)

@@ -15,7 +15,7 @@ from proof.example.examples import Account, Example, read_page
 from proof.kernel.choose import HOST, chosen_name
 from proof.kernel.protocol import Kernel
 from proof.page.site import open_site
-from proof.record.record import astray
+from proof.record.shelf import astray
 from proof.run.prove import Proof, prove
 
 ROOT = Path(__file__).parent.parent.parent

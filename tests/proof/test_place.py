@@ -9,8 +9,9 @@ import pytest
 from proof.errors import ProofError
 from proof.example.place import Place, condition
 from proof.record.coverage import Fate, cover
+from proof.record.digest import digest
 from proof.record.matrix import FAILED, REFUSED, judge
-from proof.record.record import digest, is_shown, read, write
+from proof.record.record import is_shown, read, write
 from proof.run.prove import prove
 from proof.site.badge import _row
 from tests.proof.scratch import Scratch, chosen, console

@@ -16,7 +16,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 
 from proof.__main__ import main
-from proof.record.record import astray
+from proof.record.shelf import astray
 from tests.proof.scratch import ROOT, Scratch, chosen, console
 
 PAGE = """\
