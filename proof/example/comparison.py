@@ -7,10 +7,8 @@ whether the last line ended with a newline.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 
 ANY_TEXT = "[..]"
@@ -72,13 +70,23 @@ def says_nothing(shown: Sequence[str]) -> bool:
     return left != list(shown) and not any(line.strip() for line in left)
 
 
-@lru_cache(maxsize=4096)
-def _pattern(line: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, line.split(ANY_TEXT))), re.DOTALL)
-
-
 def _same(shown: str, actual: str) -> bool:
-    return shown == actual or (ANY_TEXT in shown and _pattern(shown).fullmatch(actual) is not None)
+    """Say whether a printed line is the shown one; each wildcard takes as little as it can.
+
+    No regular expression: several wildcards would go back and forth over a long line.
+    """
+    if ANY_TEXT not in shown:
+        return shown == actual
+    first, *between, last = shown.split(ANY_TEXT)
+    if len(actual) < len(first) + len(last) or not actual.startswith(first):
+        return False
+    at, end = len(first), len(actual) - len(last)
+    for part in between:
+        found = actual.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return actual.endswith(last)
 
 
 def align(shown: Sequence[str], actual: Sequence[str]) -> list[Step]:

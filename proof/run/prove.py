@@ -18,8 +18,8 @@ from proof.run.shell import LIMIT, Outcome, Repeated, repeat
 
 _REFERENCE = re.compile(
     r"""(?x)
-    (?P<file>[\w./+-]+):(?P<line>\d+)\b |                 # compilers, and the verifier's log
-    File\ "(?P<python>[^"]+)",\ line\ (?P<python_line>\d+)  # a Python traceback
+    (?<![\w./+-])(?P<file>[\w./+-]+):(?P<line>\d+)\b |   # compilers, and the verifier's log
+    File\ "(?P<python>[^"\n]+)",\ line\ (?P<python_line>\d+)  # a Python traceback
     """
 )
 

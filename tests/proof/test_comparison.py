@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import time
+from itertools import product
+
 import pytest
 
 from proof.example.comparison import align, decode, matches, unified, visible
 from proof.record.update import rewritten
+from proof.run.prove import _REFERENCE
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,27 @@ def test_long_output_is_compared() -> None:
     assert matches(["...", "7[..]", "...", "29998", "...", "29999", "..."], [*lines, *lines])
     assert not matches(["...", "7", "...", "7", "..."], lines)
     assert not matches([line + "!" for line in lines], lines)
+
+
+def test_wildcards_match_what_an_expression_would() -> None:
+    """A line with wildcards matches as the regular expression does that has `.*` in their place."""
+    parts = ["", "a", "b", "ab", "ba", "aab"]
+    lines = ["".join(letters) for n in range(6) for letters in product("ab", repeat=n)]
+    for chosen in (each for n in (1, 2, 3, 4) for each in product(parts, repeat=n)):
+        expression = re.compile(".*".join(chosen))
+        for line in lines[::3]:
+            same = expression.fullmatch(line) is not None
+            assert matches(["[..]".join(chosen)], [line]) is same, (chosen, line)
+
+
+def test_a_long_line_takes_no_time() -> None:
+    """Time grows with the length of a line, whatever wildcards and names are in it."""
+    long = "a" * 4_000_000
+    started = time.process_time()
+    assert not matches(["[..]a[..]a[..]a[..]b"], [long])
+    assert list(unified(align(["b"], [long])))
+    assert not list(_REFERENCE.finditer(long))
+    assert time.process_time() - started < 20  # 41 s for 4,000 characters, when it was quadratic
 
 
 @pytest.mark.parametrize(
