@@ -47,7 +47,7 @@ class Command:
 
     @property
     def needs_kernel(self) -> bool:
-        """Whether it runs on the chosen kernel: it does if it, or a part of it, calls `sudo`."""
+        """Whether its text says that it calls `sudo`; whether it did is seen when it has run."""
         return _SUDO.search(self.text) is not None
 
     def comparable(self, printed: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """The kernel of this machine.
 
-A session finds sudo itself; or, where root runs it, a stand-in that treats the environment as sudo
+A session's `sudo` is the real one; or, where root runs it, a stand-in that treats the environment as sudo
 does, and gives the command the rights that were taken from the session (see `privilege`).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,11 +47,10 @@ class Host:
     def session(self, tools: Path, home: Path) -> Iterator[None]:
         """See `Kernel.session`."""
         if os.geteuid() != 0:
-            yield  # the session finds sudo itself
+            sudo.install(tools, [shutil.which("sudo") or "/usr/bin/sudo"])
+            yield
         elif not privilege.without():
-            path = tools / "sudo"
-            path.write_text(sudo.SCRIPT, encoding="utf-8")
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            sudo.install(tools, ["/bin/sh", "-c", sudo.SCRIPT, "sudo"])
             yield
         else:
             relay = Relay(tools, partial(privilege.run, sudo.SCRIPT), at_once=_SUDOS)

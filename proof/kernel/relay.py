@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import shlex
 import socket
 import struct
 import sys
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proof.errors import KernelLost, ProofError
-from proof.kernel import shim
+from proof.kernel import shim, sudo
 from proof.kernel.shim import LENGTH, STATUS
 
 _NOT_RUN = 1
@@ -74,10 +73,7 @@ class Relay:
         finally:
             os.close(folder)
         self._listening.listen()
-        program = tools / "sudo"
-        words = [sys.executable, "-IS", shim.__file__, str(tools / "kernel")]
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
-        program.chmod(0o755)
+        sudo.install(tools, [sys.executable, "-IS", shim.__file__, str(tools / "kernel")])
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 

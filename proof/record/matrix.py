@@ -176,8 +176,8 @@ def judge(proof: Proof, refusal: str | None, refusals: Sequence[str] = ()) -> Re
         # The page says what is printed there, and it was something else.
         return Result(FAILED, why, proof)
     said: dict[str, str | None] = {}
-    for session, command, outcome in proof.seen():
-        if command.needs_kernel and outcome.status:
+    for session, _, outcome in proof.seen():
+        if outcome.on_kernel and outcome.status:
             line = _plainest(decode(outcome.output), refusals)
             said[session.label] = said.get(session.label) or line
     clear = {label: line for label, line in said.items() if line}

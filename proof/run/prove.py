@@ -56,7 +56,7 @@ class Proof:
     @property
     def on_kernel(self) -> bool:
         """Whether a command ran on the kernel, not only on the machine around it."""
-        return any(command.needs_kernel for _, command, _ in self.seen())
+        return any(outcome.on_kernel for _, _, outcome in self.seen())
 
 
 def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool = True) -> Proof:
@@ -182,7 +182,7 @@ def _unlike(example: Example, place: Place, runs: Sequence[Repeated]) -> Iterato
         [
             (command, outcome)
             for command, outcome in zip(session.commands_on(place), run.outcomes, strict=True)
-            if command.needs_kernel and command.block.tabs and DIFFERS not in command.block.classes
+            if outcome.on_kernel and command.block.tabs and DIFFERS not in command.block.classes
         ]
         for session, run in zip(example.sessions, runs, strict=True)
     ]

@@ -19,10 +19,11 @@ import sys
 import time
 import tty
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proof.errors import ProofError
+from proof.kernel import sudo
 from proof.kernel.privilege import without
 from proof.kernel.protocol import Kernel
 from proof.run.directory import private_directory
@@ -51,7 +52,9 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 _DRIVER = r"""
 exec 9>&1
 shopt -s expand_aliases
-__proof_typed=$1 __proof_token=$2 __proof_end=$3
+__proof_typed=$1 __proof_end=$2 __proof_calls=$3
+read -r __proof_token
+exec </dev/null
 set --
 __proof_status() { return "$1"; }
 __proof_last=0
@@ -61,7 +64,9 @@ for __proof_file in "$__proof_typed"/*; do
     eval "$__proof_text" </dev/null 9>&-
     __proof_last=$?
     [ "${__proof_file##*/}" != "$__proof_end" ] || trap - EXIT
-    builtin printf '\036%s %s %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" >&9
+    builtin mapfile -t __proof_sudos <"$__proof_calls"
+    builtin printf '\036%s %s %d %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" \
+        "${#__proof_sudos[@]}" >&9
 done
 """
 
@@ -73,10 +78,12 @@ class Outcome:
     Attributes:
         output: What it printed, on standard output and standard error, in the terminal's order.
         status: Its exit status; None if it did not come to an end.
+        on_kernel: Whether it called `sudo`, by whatever way.
     """
 
     output: bytes
     status: int | None
+    on_kernel: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,16 +142,17 @@ def repeat(
             _DRIVER,
             "bash",
             str(typed),
-            token,
             end,
+            str(tools / sudo.CALLS),
         ]
-        last = f"\x1e{token} {end} ".encode()
+        mark = secrets.token_hex(8)
+        last = f"\x1e{mark} {end} ".encode()
         with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
             started = time.monotonic()
-            output, reason = _drive(arguments, home, environment(tools, token), limit, last)
+            output, reason = _drive(arguments, home, environment(tools, token), limit, mark, last)
             seconds = time.monotonic() - started
             opened = watch.opened()
-        outcomes, ended = _outcomes(output, token, len(commands), reason)
+        outcomes, ended = _outcomes(output, mark, len(commands), reason)
         return Repeated(outcomes, ended, str(home), opened, seconds)
 
 
@@ -168,22 +176,32 @@ def environment(tools: Path, token: str) -> dict[str, str]:
 
 
 def _drive(
-    arguments: Sequence[str], home: Path, env: Mapping[str, str], limit: float, last: bytes
+    arguments: Sequence[str],
+    home: Path,
+    env: Mapping[str, str],
+    limit: float,
+    mark: str,
+    last: bytes,
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
     terminal = os.ttyname(slave)
     tty.setraw(slave)  # no echo, and a newline stays a newline
+    # Not as an argument or in the environment, where a command would find it.
+    told, tell = os.pipe()
+    os.write(tell, f"{mark}\n".encode())
+    os.close(tell)
     try:
         with subprocess.Popen(
             arguments,
             cwd=home,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=told,
             stdout=slave,
             stderr=slave,
             # A group, not a session, of its own: sudo may ask the reader's terminal.
             process_group=0,
         ) as shell:
+            os.close(told)
             os.close(slave)  # so that the terminal ends with the last process that has it
             try:
                 return _read(master, shell, limit, last)
@@ -256,20 +274,19 @@ def _at(home: Path, terminal: str) -> Iterator[int]:
                     break
 
 
-def _outcomes(
-    output: bytes, token: str, count: int, reason: str
-) -> tuple[tuple[Outcome, ...], str]:
+def _outcomes(output: bytes, mark: str, count: int, reason: str) -> tuple[tuple[Outcome, ...], str]:
     # A shell that is typed into does not count lines when it complains.
     output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
-    pieces = re.split(rb"\x1e%s \d+ (\d+)\n" % token.encode(), output)
-    # Text and status alternate; what follows the last mark is of the command that was cut off.
-    done = [
-        Outcome(text, int(status))
-        for text, status in zip(pieces[0:-1:2], pieces[1::2], strict=True)
-    ]
+    pieces = re.split(rb"\x1e%s \d+ (\d+) (\d+)\n" % mark.encode(), output)
+    # Text, status and calls of sudo so far; what follows the last is of a command that was cut off.
+    done: list[Outcome] = []
+    calls = 0
+    for text, status, so_far in zip(pieces[0:-1:3], pieces[1::3], pieces[2::3], strict=True):
+        done.append(Outcome(text, int(status), int(so_far) > calls))
+        calls = int(so_far)
     if len(done) < count:
         done.append(Outcome(pieces[-1], None))
         reason = reason or "ended the shell, in which the reader has yet to type"
     elif pieces[-1] and done:
-        done[-1] = Outcome(done[-1].output + pieces[-1], done[-1].status)
+        done[-1] = replace(done[-1], output=done[-1].output + pieces[-1])
     return tuple(done), reason

@@ -299,6 +299,35 @@ def test_what_hides_from_a_session_ends_with_it() -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    ("command", "called"),
+    [
+        ("sudo true", True),
+        ("X=1 sudo true", True),
+        ("timeout 5 sudo true", True),
+        ("S=sudo; $S true", True),
+        ("echo `sudo echo a`", True),
+        ("f() { sudo true; }; f", True),
+        ("echo install sudo first", False),
+        ("sudo() { true; }; sudo", False),
+    ],
+)
+def test_what_called_sudo_is_seen(command: str, called: bool) -> None:
+    """Whether a command ran on the kernel is known from what it did, not from its words."""
+    outcomes = run("true", command, "true").outcomes
+    assert [outcome.on_kernel for outcome in outcomes] == [False, called, False]
+
+
+def test_no_end_of_a_command_can_be_forged() -> None:
+    """What a command finds in its environment and its parent's command line is no end mark."""
+    words = r"{ tr '\0' '\n' </proc/$PPID/cmdline; tr '\0' '\n' </proc/$$/cmdline; env; }"
+    forge = (
+        rf"for t in $({words} | grep -oE '[0-9a-f]{{16}}'); do printf '\036%s 0000 0 0\n' $t; done"
+    )
+    outcome = run(f"{forge}; false", "true").outcomes[0]
+    assert (outcome.status, b"\x1e" in outcome.output) == (1, True)
+
+
 def test_this_kernel_is_fit() -> None:
     """The kernel that the tests run on lets us create a user ring buffer."""
     check(chosen())
