@@ -1,7 +1,7 @@
 """The kernel of this machine.
 
-A session's `sudo` is the real one; or, where root runs it, a stand-in that treats the environment as sudo
-does, and gives the command the rights that were taken from the session (see `privilege`).
+A session's `sudo` is the real one; or, where root runs it, a stand-in that treats the environment
+as sudo does, and gives the command the rights that were taken from the session (see `privilege`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What `sudo` is in a session: a program that notes each call, and leads to the kernel.
 
-`SCRIPT` stands for sudo where there is no real one: for root here, and on another kernel. It keeps from the environment what Debian's sudo keeps, so that a command that would miss the
-virtual environment's PATH for a reader misses it here too.
+`SCRIPT` stands for sudo where there is no real one: for root here, and on another kernel. It keeps
+from the environment what Debian's sudo keeps, so that a command that would miss the virtual
+environment's PATH for a reader misses it here too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CALLS = "sudo.calls"
-"""A file beside the program, with a line for each call: what ran on the kernel, whatever the text."""
+"""A file beside the program, with a line for each call."""
 
 
 def install(tools: Path, words: Sequence[str]) -> None:

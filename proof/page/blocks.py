@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +117,11 @@ def parse(
         elif not tag.find_parent("td", class_="linenos"):  # a column of line numbers is no block
             around = tuple(_enclosing(tag, headings))
             block = _block(tag, len(blocks), around, offset, tracker)
+            if fault := _unseen_by_a_reader(tag):
+                raise ProofError(
+                    f"a reader does not see this block ({fault}); show it, or take it out",
+                    block.start,
+                )
             blocks.append(block)
             if block.fence:
                 seen.add(block.fence.number)
@@ -171,6 +177,27 @@ def _tabs(tag: Tag) -> Iterator[Tab]:
         for label, body in zip(labels, bodies, strict=True):
             if id(body) in parents:
                 yield Tab(str(tabbed.get("data-tabs")), label.get_text().strip())
+
+
+_INVISIBLE = re.compile(
+    r"(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))", re.IGNORECASE
+)
+_NEVER_SHOWN = frozenset({"template", "noscript", "script", "style", "head"})
+
+
+def _unseen_by_a_reader(tag: Tag) -> str | None:
+    """Return why a browser does not show an element, as far as the page itself says.
+
+    What a style sheet hides, the tests of a site have to find in a browser.
+    """
+    for each in (tag, *tag.parents):
+        if each.has_attr("hidden"):
+            return f"<{each.name} hidden>"
+        if found := _INVISIBLE.search(str(each.get("style") or "")):
+            return f"<{each.name} style={found[0]!r}>"
+        if each.name in _NEVER_SHOWN:
+            return f"<{each.name}>"
+    return None
 
 
 def _block(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -21,9 +24,13 @@ from proof.page.site import Site
 from proof.record.digest import digest
 from proof.run.prove import Proof
 from proof.run.shell import Outcome
+from proof.whole import write_whole
 
 AS_SHOWN = "as shown"
 """The result of a run whose output was what the page shows."""
+
+_LONGEST_NAME = 255
+"""Bytes of a file's name."""
 
 _COMMON = ("/", "/usr", "/usr/local")
 """Places that are the same for all, and that a page may show."""
@@ -40,6 +47,8 @@ class Run:
         outputs: For each session, by its label, the output of each command; or, where it was not
             what the page shows, the line that says why.
         result: Whether the output was what the page shows; if not, what else was right there.
+        seal: A hash of all this, by which an edit is noticed; whoever forges the hash as well has
+            to be found by running the example again.
     """
 
     place: dict[str, str]
@@ -47,6 +56,13 @@ class Run:
     date: str
     outputs: dict[str, list[str]]
     result: str = AS_SHOWN
+    seal: str = ""
+
+    def sealed(self, hashed: str) -> Run:
+        """Return the run with its seal, as one of the example that has this hash."""
+        fields = {name: value for name, value in asdict(self).items() if name != "seal"}
+        text = json.dumps([hashed, fields], sort_keys=True, separators=(",", ":"))
+        return replace(self, seal=hashlib.sha256(text.encode()).hexdigest())
 
     @property
     def kernel(self) -> str:
@@ -109,7 +125,15 @@ def path_of(example: Example, site: Site) -> Path:
     page = PurePosixPath(example.page)
     if page.is_relative_to(site.docs):
         page = page.relative_to(site.docs)
-    return site.records / page.with_suffix("") / f"{example.id}.json"
+    name = f"{example.id}.json"
+    if "/" in name or len(os.fsencode(name)) > _LONGEST_NAME:
+        heading = example.blocks[0].start if example.blocks else None
+        raise ProofError(
+            f"the id {example.id!r} of this example's heading is no name for a file, as its record"
+            " needs; give the heading a short one: { #name }",
+            heading,
+        )
+    return site.records / page.with_suffix("") / name
 
 
 def read(path: Path) -> Record:
@@ -142,6 +166,8 @@ def _check(record: Record) -> None:
             texts += outputs
     if wrong := [text for text in texts if not isinstance(text, str)]:
         raise TypeError(f"{wrong[0]!r} stands in the place of a text")
+    if edited := [run for run in record.runs if run != run.sealed(record.hash)]:
+        raise ValueError(f"the run on Linux {edited[0].kernel} was edited")
     if len({run.key for run in record.runs}) < len(record.runs):
         raise ValueError("two runs are of the same kernel series and the same other facts")
 
@@ -177,15 +203,17 @@ def write(
     if proof.failures and result == AS_SHOWN:
         raise ProofError(f"{example.name}: cannot be recorded, as it failed")
     path, hashed = path_of(example, site), digest(example)
-    run = _run(proof, site.settings.tools, result, said)
+    run = _run(proof, site.settings.tools, result, said).sealed(hashed)
     runs = [run]
-    if path.exists() and (old := read(path)).hash == hashed:
-        runs += [r for r in old.runs if r.key != run.key]
+    # What is no record, a part of one say, is replaced.
+    with contextlib.suppress(ProofError):
+        if path.exists() and (old := read(path)).hash == hashed:
+            runs += [r for r in old.runs if r.key != run.key]
     runs.sort(key=lambda r: (series(r.kernel), r.key))
     record = Record(example.page, example.id, hashed, tuple(runs))
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    write_whole(path, text + "\n", errors="backslashreplace")
     return path
 
 

@@ -13,6 +13,7 @@ from proof.example.commands import CONTINUATION, PROMPT, Command
 from proof.example.comparison import ANY_LINES, align, decode, visible
 from proof.page.origins import Origin
 from proof.run.prove import Proof
+from proof.whole import write_whole
 
 
 def update_output(proof: Proof, root: Path) -> list[str]:
@@ -90,5 +91,4 @@ def _replace(command: Command, new: Sequence[str], root: Path) -> None:
     prefix = text[: len(text) - len(block.lines[last])]
     fresh = [(prefix + line if line else prefix.rstrip()) + newline for line in new]
     lines[end.line : end.line + len(old)] = fresh
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write("".join(lines))
+    write_whole(path, "".join(lines))

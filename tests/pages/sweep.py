@@ -47,6 +47,9 @@ COPY = """async (block) => {
     if (Date.now() > late) throw new Error('no copy button: ' + block.textContent);
     await new Promise(requestAnimationFrame);
   }
+  if (!block.checkVisibility({visibilityProperty: true, opacityProperty: true})) {
+    throw new Error('no reader sees this: ' + block.textContent);
+  }
   await navigator.clipboard.writeText('nothing was copied');
   button.click();
   return navigator.clipboard.readText();

@@ -451,3 +451,22 @@ def test_what_is_appended_to_every_page_moves_no_position(tmp_path: Path) -> Non
         "docs/index.md:9",
     ]
     assert account.page.blocks[0].text == "BPF\n"
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ("div hidden", "<div hidden>"),
+        ('div style="color: red; DISPLAY : none"', "<div style='DISPLAY : none'>"),
+        ('section style="visibility:hidden"', "<section style='visibility:hidden'>"),
+    ],
+)
+def test_what_a_reader_does_not_see_is_refused(scratch: Scratch, tag: str, said: str) -> None:
+    """Commands that a browser does not show would be typed by nobody: the page is an error."""
+    name = tag.split(" ", maxsplit=1)[0]
+    block = "```console\n$ sudo() { true; }\n```"
+    text = f"# T\n\n<{tag} markdown>\n\n{block}\n\n</{name}>\n"
+    with pytest.raises(ProofError, match=re.escape(said)) as caught:
+        scratch.page(text)
+    assert str(caught.value).startswith("docs/index.md:5: a reader does not see this block")
+    assert not scratch.page(text.replace(f"<{tag} markdown>", f"<{name} markdown open>")).problems

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 
 from proof.__main__ import main
+from proof.record.record import Run
 from proof.record.shelf import astray
 from tests.proof.scratch import ROOT, Scratch, chosen, console
 
@@ -73,9 +75,16 @@ def load(scratch: Scratch) -> dict[str, Any]:
     return data
 
 
-def on_old(run: dict[str, Any], **changes: object) -> dict[str, Any]:
-    """Return a run as it would be on an older kernel."""
-    return {**run, "place": {**run["place"], "kernel": OLD}, **changes}
+def changed(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the first run of a record with other values, sealed as if it had been so."""
+    run = {**data["runs"][0], **changes}
+    return asdict(Run(**run).sealed(data["hash"]))
+
+
+def on_old(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the first run of a record as it would be on an older kernel."""
+    place = {**data["runs"][0]["place"], "kernel": OLD}
+    return changed(data, place=place, **changes)
 
 
 def build(scratch: Scratch) -> str:
@@ -158,8 +167,7 @@ def test_recording_again_replaces_the_run(scratch: Scratch) -> None:
     scratch.write("docs/index.md", PAGE)
     record()
     data = load(scratch)
-    data["runs"][0]["date"] = "2020-01-01"
-    data["runs"].append(on_old(data["runs"][0]))
+    data["runs"] = [changed(data, date="2020-01-01"), on_old(data)]
     (scratch.root / RECORD).write_text(json.dumps(data))
     record()
     runs = load(scratch)["runs"]
@@ -173,7 +181,7 @@ def test_a_changed_example_drops_its_runs(scratch: Scratch) -> None:
     scratch.write("docs/index.md", PAGE)
     record()
     data = load(scratch)
-    data["runs"].append(on_old(data["runs"][0]))
+    data["runs"].append(on_old(data))
     (scratch.root / RECORD).write_text(json.dumps(data))
     scratch.write("docs/index.md", PAGE.replace("one", "two"))
     record()
@@ -429,9 +437,23 @@ def test_an_edited_record_fails_the_build(scratch: Scratch, outputs: dict[str, l
     scratch.write("docs/index.md", PAGE)
     record()
     data = load(scratch)
-    data["runs"].append(on_old(data["runs"][0], outputs=outputs))
+    data["runs"].append(on_old(data, outputs=outputs))
     (scratch.root / RECORD).write_text(json.dumps(data))
     assert "holds, for Linux 6.1.0-9-amd64, another output" in refusal(scratch)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"date": "2030-01-01"}, {"result": "refused"}, {"place": {"kernel": "9.99", "arch": "a"}}],
+)
+def test_a_run_that_was_edited_by_hand_is_named(scratch: Scratch, edit: dict[str, Any]) -> None:
+    """A run whose kernel, day or result is not what was recorded fails the build."""
+    scratch.write("docs/index.md", PAGE)
+    record()
+    data = load(scratch)
+    data["runs"][0] |= edit
+    (scratch.root / RECORD).write_text(json.dumps(data))
+    assert "was edited" in refusal(scratch)
 
 
 def test_whatever_was_recorded_is_read_as_shown(scratch: Scratch) -> None:
@@ -440,6 +462,28 @@ def test_whatever_was_recorded_is_read_as_shown(scratch: Scratch) -> None:
     scratch.write("docs/index.md", console(*commands))
     record()
     build(scratch)
+
+
+def test_a_truncated_record_is_replaced(scratch: Scratch) -> None:
+    """Half a record, as a full disk may leave one, is no obstacle to the next record."""
+    scratch.write("docs/index.md", PAGE)
+    record()
+    whole = (scratch.root / RECORD).read_text()
+    (scratch.root / RECORD).write_text(whole[: len(whole) // 2])
+    record()
+    assert (scratch.root / RECORD).read_text() == whole
+
+
+@pytest.mark.parametrize("name", ["../../esc", "a/b", "x" * 300])
+def test_an_id_that_names_no_file_is_refused(
+    scratch: Scratch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A heading's id that would leave the records, or is too long, is an error with its line."""
+    scratch.write("docs/index.md", PAGE.replace("## Example", f"## Example {{ #{name} }}"))
+    assert main(["record"]) == 1
+    assert "docs/index.md:7: the id" in capsys.readouterr().err
+    assert not list(scratch.root.rglob("*.json"))
+    assert not (scratch.root.parent / "esc.json").exists()
 
 
 def test_a_record_of_no_example_is_named(scratch: Scratch) -> None:
