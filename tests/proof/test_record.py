@@ -75,13 +75,13 @@ def load(scratch: Scratch) -> dict[str, Any]:
     return data
 
 
-def changed(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def changed(data: dict[str, Any], **changes: object) -> dict[str, Any]:
     """Return the first run of a record with other values, sealed as if it had been so."""
-    run = {**data["runs"][0], **changes}
+    run: dict[str, Any] = {**data["runs"][0], **changes}
     return asdict(Run(**run).sealed(data["hash"]))
 
 
-def on_old(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def on_old(data: dict[str, Any], **changes: object) -> dict[str, Any]:
     """Return the first run of a record as it would be on an older kernel."""
     place = {**data["runs"][0]["place"], "kernel": OLD}
     return changed(data, place=place, **changes)
