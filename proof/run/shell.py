@@ -184,7 +184,7 @@ def _drive(
     last: bytes,
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
-    terminal = os.ttyname(slave)
+    terminal = os.fstat(slave)
     tty.setraw(slave)  # no echo, and a newline stays a newline
     # Not as an argument or in the environment, where a command would find it.
     told, tell = os.pipe()
@@ -240,7 +240,7 @@ def _read(
     return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
 
 
-def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: str) -> None:
+def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: os.stat_result) -> None:
     """Kill the shell's process group, and what left it (with setsid, say) by what it kept."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(shell.pid, signal.SIGKILL)
@@ -263,13 +263,19 @@ def _marked(token: str) -> Iterator[int]:
                 yield int(path.name)
 
 
-def _at(home: Path, terminal: str) -> Iterator[int]:
-    """Yield the processes that work in the session's directory or write to its terminal."""
+def _at(home: Path, terminal: os.stat_result) -> Iterator[int]:
+    """Yield the processes that work in the session's directory or write to its terminal.
+
+    A terminal's name says nothing: a container has a /dev/pts/0 of its own.
+    """
     for path in Path("/proc").glob("[0-9]*"):
-        for link in ("cwd", "fd/1", "fd/2"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            if (path / "cwd").readlink().is_relative_to(home):
+                yield int(path.name)
+                continue
+        for link in ("fd/1", "fd/2"):
             with contextlib.suppress(OSError):
-                place = (path / link).readlink()
-                if str(place) == terminal or place.is_relative_to(home):
+                if os.path.samestat((path / link).stat(), terminal):
                     yield int(path.name)
                     break
 
