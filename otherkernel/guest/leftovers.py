@@ -23,7 +23,7 @@ class Leftovers:
 
     def __init__(self) -> None:
         """Look around."""
-        self._mounts = _mounted()
+        self._mounts = set(_mounted())
         self._kept = {place: _inside(place) for place in (_PINS, _CONTROL_GROUPS)}
         self._objects = _objects()
 
@@ -38,7 +38,7 @@ class Leftovers:
         for path in (os.fsdecode(folder), os.path.dirname(os.fsdecode(folder))):
             if path.count("/") > 1:
                 _remove(path)
-        for place in reversed(_mounted()[len(self._mounts) :]):
+        for place in reversed(self._new_mounts()):
             pid = os.posix_spawn("/bin/busybox", ["busybox", "umount", place], {})
             os.waitpid(pid, 0)
         for place, kept in self._kept.items():
@@ -50,8 +50,13 @@ class Leftovers:
             time.sleep(0.01)
         return left
 
+    def _new_mounts(self) -> "list[str]":
+        return [place for number, place in _mounted().items() if number not in self._mounts]
+
     def _left(self) -> "list[str]":
-        left = [f"a mount at {place}" for place in _mounted()[len(self._mounts) :]]
+        left = [f"a mount at {place}" for place in self._new_mounts()]
+        if not self._mounts <= set(_mounted()):
+            left.append("something that was mounted from the start is not")
         for place, kept in self._kept.items():
             left += [path for path in _inside(place) if path not in kept]
         for kind, numbers in _objects().items():
@@ -60,10 +65,11 @@ class Leftovers:
         return left
 
 
-def _mounted() -> "list[str]":
-    """Return where something is mounted, in the order in which that was done."""
-    with open("/proc/self/mounts") as file:
-        return [line.split(" ")[1] for line in file]
+def _mounted() -> "dict[tuple[str, str], str]":
+    """Return where something is mounted, by number and place, as numbers are given again."""
+    with open("/proc/self/mountinfo") as file:
+        fields = [line.split(" ") for line in file]
+    return {(each[0], each[4]): each[4] for each in fields}
 
 
 def _inside(place: str) -> "list[str]":

@@ -93,6 +93,16 @@ def test_nothing_leaks_into_the_next_session(virtual: OtherKernel) -> None:
     assert virtual.boots <= boots + 1
 
 
+def test_a_mount_in_the_place_of_another_does_not_stay(virtual: OtherKernel) -> None:
+    """What a session unmounts is there for the next one, and what it mounts instead is not."""
+    swap = "umount /sys/kernel/tracing; mkdir -p /m; mount -t tmpfs none /m"
+    repeat({}, [f"sudo sh -c '{swap}'"], virtual)
+    (outcome,) = repeat(
+        {}, ["sudo grep -oE ' (/m|/sys/kernel/tracing) ' /proc/mounts"], virtual
+    ).outcomes
+    assert outcome.output == b" /sys/kernel/tracing \n"
+
+
 def test_two_commands_at_once_are_refused(virtual: OtherKernel) -> None:
     """A second sudo beside a running one is an error that says what to do, not a wait for ever."""
     with pytest.raises(ProofError, match="one command at a time"):
