@@ -21,7 +21,8 @@ from userrb.errors import (
     SampleTooLarge,
     WrongMapType,
 )
-from userrb.layout import Field, Fields, Struct
+from userrb.fields import Fields
+from userrb.layout import Field, Struct
 from userrb.link import BpfLink
 from userrb.map import BpfMap
 from userrb.object import BpfObject

@@ -35,18 +35,39 @@ ffi.cdef("""
     int bpf_map__fd(const struct bpf_map *map);
     int bpf_map__type(const struct bpf_map *map);
     uint32_t bpf_map__max_entries(const struct bpf_map *map);
+    int bpf_map__set_max_entries(struct bpf_map *map, uint32_t max_entries);
+    uint32_t bpf_map__key_size(const struct bpf_map *map);
+    uint32_t bpf_map__value_size(const struct bpf_map *map);
+    uint32_t bpf_map__btf_key_type_id(const struct bpf_map *map);
+    uint32_t bpf_map__btf_value_type_id(const struct bpf_map *map);
+    const void *bpf_map__initial_value(struct bpf_map *map, size_t *size);
 
     const char *bpf_program__name(const struct bpf_program *prog);
     int bpf_program__fd(const struct bpf_program *prog);
     int bpf_program__type(const struct bpf_program *prog);
     struct bpf_link *bpf_program__attach(const struct bpf_program *prog);
     int bpf_link__destroy(struct bpf_link *link);
+    struct bpf_link *bpf_program__attach_tracepoint(
+        const struct bpf_program *prog, const char *category, const char *name);
+    struct bpf_link *bpf_program__attach_raw_tracepoint(
+        const struct bpf_program *prog, const char *name);
+    struct bpf_link *bpf_program__attach_kprobe(
+        const struct bpf_program *prog, bool retprobe, const char *function);
+    struct bpf_link *bpf_program__attach_xdp(const struct bpf_program *prog, int ifindex);
+    struct bpf_link *bpf_program__attach_cgroup(const struct bpf_program *prog, int cgroup_fd);
+    int userrb_attach_tcx(int prog_fd, int ifindex, bool egress);
+    int userrb_attach_tc(int prog_fd, int ifindex, bool egress, uint32_t *handle,
+        uint32_t *priority);
+    int userrb_detach_tc(int ifindex, bool egress, uint32_t handle, uint32_t priority);
 
     int bpf_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size,
         uint32_t max_entries, const void *opts);
     int bpf_obj_get(const char *pathname);
     int bpf_obj_pin(int fd, const char *pathname);
     int bpf_map_lookup_elem(int fd, const void *key, void *value);
+    int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags);
+    int bpf_map_delete_elem(int fd, const void *key);
+    int bpf_map_get_next_key(int fd, const void *key, void *next_key);
     struct bpf_map_info {
         uint32_t type;
         uint32_t id;
@@ -94,17 +115,23 @@ ffi.cdef("""
     #define BTF_KIND_CONST ...
     #define BTF_KIND_RESTRICT ...
     #define BTF_KIND_TYPE_TAG ...
+    #define BTF_KIND_VAR ...
+    #define BTF_KIND_DATASEC ...
     #define BTF_INT_SIGNED ...
     #define BTF_INT_BOOL ...
     struct btf_type { uint32_t name_off; uint32_t size; uint32_t type; ...; };
     struct btf_member { uint32_t name_off; uint32_t type; ...; };
     struct btf_array { uint32_t type; uint32_t nelems; ...; };
+    struct btf_enum { int32_t val; ...; };
+    struct btf_var_secinfo { uint32_t type; uint32_t offset; ...; };
     uint16_t btf_kind(const struct btf_type *t);
     uint16_t btf_vlen(const struct btf_type *t);
     bool btf_kflag(const struct btf_type *t);
     uint8_t btf_int_encoding(const struct btf_type *t);
     struct btf_member *btf_members(const struct btf_type *t);
     struct btf_array *btf_array(const struct btf_type *t);
+    struct btf_enum *btf_enum(const struct btf_type *t);
+    struct btf_var_secinfo *btf_var_secinfos(const struct btf_type *t);
     uint32_t btf_member_bit_offset(const struct btf_type *t, uint32_t member_idx);
     uint32_t btf_member_bitfield_size(const struct btf_type *t, uint32_t member_idx);
 
@@ -117,6 +144,8 @@ SOURCE = r"""
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +162,39 @@ static int userrb_test_run(int prog_fd, struct bpf_test_run_opts *opts)
 {
 	opts->sz = sizeof(*opts);
 	return bpf_prog_test_run_opts(prog_fd, opts);
+}
+
+/* Headers before Linux 6.6 and libbpf before 1.3 know no tcx, but the system call works. */
+static int userrb_attach_tcx(int prog_fd, int ifindex, bool egress)
+{
+	enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
+
+	return bpf_link_create(prog_fd, ifindex, egress ? TCX_EGRESS : TCX_INGRESS, NULL);
+}
+
+static int userrb_attach_tc(int prog_fd, int ifindex, bool egress, uint32_t *handle,
+	uint32_t *priority)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = prog_fd);
+	int error = bpf_tc_hook_create(&hook);
+
+	if (error && error != -EEXIST)
+		return error;
+	error = bpf_tc_attach(&hook, &options);
+	*handle = options.handle;
+	*priority = options.priority;
+	return error;
+}
+
+static int userrb_detach_tc(int ifindex, bool egress, uint32_t handle, uint32_t priority)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = priority);
+
+	return bpf_tc_detach(&hook, &options);
 }
 
 /* libbpf prints from inside a call, where no exception can be raised: its lines are gathered, a

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from userrb._libbpf import ffi, lib
@@ -28,21 +34,22 @@ DEPTH_MAX = 32
 FLOATS = {2: "e", 4: "f", 8: "d"}
 
 
-def read_structs(btf: CData) -> dict[str, Struct]:
-    """Returns the layout of every named struct and union; none where the object has no BTF."""
-    if btf == ffi.NULL:
-        return {}
-    reader = Reader(btf)
-    structs = {}
-    for number in range(1, lib.btf__type_cnt(btf)):
-        kind = lib.btf__type_by_id(btf, number)
-        if lib.btf_kind(kind) not in COMPOSITES:
-            continue
-        # The kernel looks at BTF only where a program needs it: it may be broken.
-        with contextlib.suppress(Broken, RecursionError):
-            if name := reader.name(kind.name_off):
-                structs[name] = reader.struct(number)
-    return structs
+CLANG_WITH_SIGNED_ENUMS = 15
+"""The first clang that says in the BTF which enums are signed."""
+
+LEAST_NEGATIVE = -(1 << 16)
+"""Where the BTF does not say whether an enum is signed: the least of its values that is taken for
+negative. What is further from zero is more likely a flag in the highest bit."""
+
+
+def read_structs(btf: CData, path: str | bytes | None = None) -> dict[str, Struct]:
+    """Returns the layout of every struct and union that has a name, or a typedef's.
+
+    Args:
+        btf: None of it is read where the object has no BTF.
+        path: The object file.
+    """
+    return Reader(btf, path).structs() if btf != ffi.NULL else {}
 
 
 class Broken(Exception):
@@ -52,9 +59,70 @@ class Broken(Exception):
 class Reader:
     """Reads the types of one BTF."""
 
-    def __init__(self, btf: CData) -> None:
+    def __init__(self, btf: CData, path: str | bytes | None = None) -> None:
         self.btf = btf
+        self.path = path
         self.known: dict[int, Struct] = {}
+        self.aliases: dict[str, int] = {}
+        self.typedefs: dict[int, str] = {}
+
+    def structs(self) -> dict[str, Struct]:
+        """Returns the layouts by name; a struct's own name comes before a typedef's."""
+        composites = []
+        for number in range(1, lib.btf__type_cnt(self.btf)):
+            # The kernel looks at BTF only where a program needs it: it may be broken.
+            with contextlib.suppress(Broken):
+                kind = self.type(number)
+                if lib.btf_kind(kind) in COMPOSITES:
+                    composites.append(number)
+                elif lib.btf_kind(kind) == lib.BTF_KIND_TYPEDEF:
+                    behind, alias = self.resolve(number), self.name(kind.name_off)
+                    if lib.btf_kind(self.type(behind)) in COMPOSITES:
+                        self.aliases.setdefault(alias, behind)
+                        self.typedefs.setdefault(behind, alias)
+        named = {}
+        for number in composites:
+            with contextlib.suppress(Broken, RecursionError):
+                if name := self.name(self.type(number).name_off):
+                    named[name] = self.struct(number)
+        for alias, number in self.aliases.items():
+            with contextlib.suppress(Broken, RecursionError):
+                named.setdefault(alias, self.struct(number))
+        return named
+
+    def section(self, number: int) -> Struct | None:
+        """Returns a section of global variables as a struct; None if the type is another one."""
+        with contextlib.suppress(Broken, RecursionError):
+            kind = self.type(number)
+            if lib.btf_kind(kind) != lib.BTF_KIND_DATASEC:
+                return None
+            members = {}
+            for i in range(lib.btf_vlen(kind)):
+                place = lib.btf_var_secinfos(kind)[i]
+                variable = self.type(place.type)
+                if lib.btf_kind(variable) != lib.BTF_KIND_VAR:
+                    continue
+                name = self.name(variable.name_off)
+                with contextlib.suppress(Broken, RecursionError):
+                    members[name] = replace(self.field(name, variable.type, place.offset), stride=0)
+            return Struct(self.name(kind.name_off), kind.size, members)
+        return None
+
+    def value(self, name: str, number: int, size: int) -> Field | None:
+        """Returns how to read a map's key or value; None where only its size is known."""
+        if number:
+            with contextlib.suppress(Broken, RecursionError):
+                member = replace(self.field(name, number, 0), stride=0)
+                return member if member.size == size else None
+        return None
+
+    @cached_property
+    def clang(self) -> int | None:
+        """The version of the clang that made the object, where its debug information says so."""
+        if self.path is None:
+            return None
+        found = re.search(rb"clang version (\d+)", Path(os.fsdecode(self.path)).read_bytes())
+        return int(found[1]) if found else None
 
     def name(self, offset: int) -> str:
         """Returns a name; empty for what is anonymous."""
@@ -82,7 +150,12 @@ class Reader:
         if number not in self.known:
             kind = self.type(number)
             members = {member.name: member for member in self.members(kind, 0)}
-            self.known[number] = Struct(self.name(kind.name_off), kind.size, members)
+            end = max((end_of(member) for member in members.values()), default=0)
+            for name, member in members.items():
+                if member.stride and member.offset < end:
+                    members[name] = replace(member, stride=0)  # something stands behind it
+            own = self.name(kind.name_off) or self.typedefs.get(number, "")
+            self.known[number] = Struct(own, kind.size, members)
         return self.known[number]
 
     def members(self, kind: CData, base: int) -> Iterator[Field]:
@@ -125,21 +198,16 @@ class Reader:
             shape.append(int(lib.btf_array(kind).nelems))
             number = self.resolve(lib.btf_array(kind).type)
         size = self.size(number)
+        stride = size * prod(shape[1:]) if shape and not shape[0] else 0
         if lib.btf_kind(kind) in COMPOSITES:
-            total = size
-            for length in shape:
-                total *= length
-            layout = self.struct(number)
-            return Field(name, offset, total, shape=tuple(shape), struct=layout)
+            layout, total = without_flexible(self.struct(number)), size * prod(shape)
+            return Field(name, offset, total, "", tuple(shape), layout, stride=stride)
         code = self.code(kind, size)
         if not code or (shape and self.name(kind.name_off) == "char"):
             # Text; or a number that Python has no code for, such as one of 16 bytes.
             size *= shape.pop() if shape else 1
             code = "s"
-        total = size
-        for length in shape:
-            total *= length
-        return Field(name, offset, total, code, tuple(shape))
+        return Field(name, offset, size * prod(shape), code, tuple(shape), stride=stride)
 
     def resolve(self, number: int) -> int:
         """Returns the type behind typedefs and qualifiers."""
@@ -162,5 +230,29 @@ class Reader:
                 return "?"
             return code.lower() if encoding & lib.BTF_INT_SIGNED else code
         if which in (lib.BTF_KIND_ENUM, lib.BTF_KIND_ENUM64):
-            return code.lower() if lib.btf_kflag(kind) else code
+            return code.lower() if self.signed(kind) else code
         return code  # a pointer
+
+    def signed(self, kind: CData) -> bool:
+        """Tells whether an enum has negative values."""
+        if lib.btf_kflag(kind) or lib.btf_kind(kind) == lib.BTF_KIND_ENUM64:
+            return bool(lib.btf_kflag(kind))
+        values = (lib.btf_enum(kind)[i].val for i in range(lib.btf_vlen(kind)))
+        if not any(LEAST_NEGATIVE <= value < 0 for value in values):
+            return False
+        return self.clang is None or self.clang < CLANG_WITH_SIGNED_ENUMS
+
+
+def end_of(member: Field) -> int:
+    """Returns the byte at which a member ends."""
+    if member.bits:
+        return member.offset + (sum(member.bits) + 7) // 8
+    return member.offset + member.size
+
+
+def without_flexible(layout: Struct) -> Struct:
+    """Returns the layout of a struct in another: what is behind it is no longer its own."""
+    if not any(member.stride for member in layout.fields.values()):
+        return layout
+    fields = {name: replace(member, stride=0) for name, member in layout.fields.items()}
+    return replace(layout, fields=fields)

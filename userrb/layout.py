@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import operator
-import struct
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+import struct as python_struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast
+
+from userrb._core import Sample
+from userrb.fields import Fields, Readable
+from userrb.flat import Flat, plan
+from userrb.values import store
 
 if TYPE_CHECKING:
     import numpy as np
+    from typing_extensions import Buffer
+
+    from userrb._core import Bytes
 
 
-class Bytes(Protocol):
-    """What fields are read from and written to: a `Sample`, a `bytearray`."""
-
-    def __getitem__(self, key: slice, /) -> bytes | bytearray | memoryview:
-        """Reads bytes."""
-
-    def __setitem__(self, key: slice, value: bytes, /) -> None:
-        """Writes bytes."""
+compiled = lru_cache(python_struct.Struct)
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Field:
         struct: The layout of the value, where that is a struct or union.
         bits: Of a bit-field, its first bit (counted from the lowest of the `size` bytes at
             `offset`) and its width.
+        stride: Of a flexible array, the bytes of one item; else 0.
     """
 
     name: str
@@ -48,11 +48,27 @@ class Field:
     shape: tuple[int, ...] = ()
     struct: Struct | None = None
     bits: tuple[int, int] | None = None
+    stride: int = 0
 
     @property
     def item_size(self) -> int:
         """Bytes of one value."""
         return self.size // prod(self.shape) if self.size else 0
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of what the code stands for."""
+        return python_struct.calcsize("=" + self.code)
+
+    @property
+    def packer(self) -> python_struct.Struct:
+        """Python's `struct` of all values; of a number or an array of them."""
+        return compiled(f"={prod(self.shape)}{self.code}")
+
+    def of_length(self, length: int) -> Field:
+        """Returns a flexible array as one of this length."""
+        shape = (length, *self.shape[1:]) if self.shape else ()
+        return replace(self, size=length * self.stride, shape=shape, stride=0)
 
 
 @dataclass(frozen=True)
@@ -86,29 +102,104 @@ class Struct:
     size: int
     fields: Mapping[str, Field] = field(repr=False)
 
-    def at(self, buffer: Bytes, offset: int = 0) -> Fields:
-        """Names the fields of a record in a sample, or in any other writable bytes.
+    def at(self, buffer: Readable | Bytes, offset: int = 0) -> Fields:
+        """Names the fields of a record in a sample, or in any other bytes.
 
-        It holds no view: the sample can be submitted while it is there, and refuses from then on.
+        It holds no view of a sample: the sample can be submitted while it is there, and refuses
+        from then on.
 
         Args:
-            buffer: A `Sample`, a `bytearray`.
+            buffer: A `Sample`, a `bytearray`, a memoryview; to read, `bytes` as well.
             offset: Byte at which the record begins.
-        """
-        return Fields(self, buffer, offset)
-
-    def pack(self, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
-        """Returns a record with these fields, and zeros elsewhere.
 
         Raises:
-            AttributeError: There is no such field.
-            ValueError: A value does not fit its field.
+            ValueError: The offset is negative.
         """
-        record = bytearray(self.size)
-        fields = self.at(record)
-        for name, value in values.items():
-            setattr(fields, name, value)
-        return bytes(record)
+        if offset < 0:
+            raise ValueError(f"a record begins at a byte from 0 on, not at {offset}")
+        readable = cast("Readable", buffer)
+        if not isinstance(buffer, (Sample, bytes, bytearray)):
+            try:
+                view = memoryview(cast("Buffer", buffer))
+            except TypeError:
+                pass  # no buffer, but what can be sliced
+            else:
+                # A slice of anything else than bytes counts items.
+                readable = view if view.format == "B" and view.ndim == 1 else view.cast("B")
+        return Fields(self, readable, offset)
+
+    def pack(self, record: Mapping[str, Any] | None = None, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
+        """Returns a record with these fields, and zeros elsewhere.
+
+        Args:
+            record: Fields by name: for names that Python keeps for itself, such as `class`.
+            **values: Fields by name. A struct is a dict of its fields; an array is any sequence of
+                its length; a flexible array may have any length, and makes the record longer.
+
+        Raises:
+            AttributeError: There is no such field, or a struct is given no record.
+            ValueError: A value does not fit its field: too large, too long, of another type.
+        """
+        if fast := self._flat and self._flat.compile(self._pack):
+            # Stands before the method from now on, and takes a tenth of its time.
+            vars(self)["pack"] = fast
+        return self._pack(record, values)
+
+    def _pack(self, record: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bytes:
+        buffer = bytearray(self.size)
+        fields = Fields(self, buffer, 0)
+        for name, value in {**(record or {}), **values}.items():
+            member = self.fields.get(name)
+            if member and member.stride:
+                self._append(buffer, member, value)
+            else:
+                setattr(fields, name, value)
+        return bytes(buffer)
+
+    def __reduce__(self) -> tuple[type[Struct], tuple[str, int, Mapping[str, Field]]]:
+        return Struct, (self.name, self.size, self.fields)
+
+    def unpack(self, data: Bytes, offset: int = 0) -> dict[str, Any]:
+        """Returns the fields of a record in any bytes as a dict, and structs in it as dicts too.
+
+        Args:
+            data: Bytes, a `Sample`, a memoryview.
+            offset: Byte at which the record begins.
+
+        Raises:
+            ValueError: The data are shorter than the record.
+        """
+        if self._flat:
+            try:
+                return self._flat.unpack(data, offset)
+            except python_struct.error:
+                pass  # the fields know what to say
+        raw = memoryview(cast("Buffer", data)).tobytes()
+        if offset < 0 or len(raw) - offset < self.size:
+            raise ValueError(
+                f"a record of struct {self.name} at byte {offset} has {self.size} bytes, "
+                f"and the data have {len(raw)}"
+            )
+        fields = Fields(self, raw, offset)
+        return {name: plain(fields[name]) for name in self.fields}
+
+    @cached_property
+    def _flat(self) -> Flat | None:
+        return plan(self.size, self.fields.values())
+
+    def _append(self, buffer: bytearray, member: Field, value: Any) -> None:  # noqa: ANN401 - as above
+        """Puts a flexible array at the end of a record."""
+        try:
+            length = len(value)
+            raw = store(b"", member.of_length(length), value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.name}.{member.name}: {error}") from None
+        end = member.offset + len(raw)
+        if raw and end <= self.size:
+            # All of it lies in the padding, and a record of this size has no items.
+            end = self.size + member.stride
+        buffer.extend(bytes(max(end - len(buffer), 0)))
+        buffer[member.offset : member.offset + len(raw)] = raw
 
     @cached_property
     def dtype(self) -> np.dtype[np.void]:
@@ -139,125 +230,8 @@ class Struct:
         return dtype
 
 
-class Fields:
-    """The fields of one record, as attributes. Arrays are tuples; a char array is bytes.
-
-    Reading and writing raise what the buffer raises: `SampleError` after submit.
-    """
-
-    __slots__ = ("_buffer", "_offset", "_struct")
-
-    def __init__(self, layout: Struct, buffer: Bytes, offset: int) -> None:
-        for name, value in (("_struct", layout), ("_buffer", buffer), ("_offset", offset)):
-            object.__setattr__(self, name, value)
-
-    def _field(self, name: str) -> tuple[Field, slice]:
-        layout: Struct = self._struct
-        try:
-            member = layout.fields[name]
-        except KeyError:
-            known = ", ".join(layout.fields)
-            message = f"struct {layout.name} has no field {name!r}: it has {known}"
-            raise AttributeError(message) from None
-        start = self._offset + member.offset
-        return member, slice(start, start + member.size)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a field may be anything
-        member, where = self._field(name)
-        if member.struct:
-            parts = [
-                Fields(member.struct, self._buffer, where.start + i * member.item_size)
-                for i in range(prod(member.shape))
-            ]
-            return parts[0] if not member.shape else nest(tuple(parts), member.shape)
-        raw = bytes(self._buffer[where])
-        if member.bits:
-            return get_bits(raw, member)
-        if member.code == "s":
-            size = member.item_size
-            texts = (raw[i * size : (i + 1) * size] for i in range(prod(member.shape)))
-            return nest(tuple(texts), member.shape)
-        return nest(struct.unpack(f"={prod(member.shape)}{member.code}", raw), member.shape)
-
-    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - a field may be anything
-        member, where = self._field(name)
-        if member.struct:
-            raise AttributeError(f"{name} is a struct: set its fields, or an array's items'")
-        try:
-            if member.bits:
-                raw = set_bits(bytes(self._buffer[where]), member, value)
-            else:
-                raw = encode(member, value)
-        except struct.error as error:
-            raise ValueError(f"{self._struct.name}.{name}: {error}") from None
-        self._buffer[where] = raw
-
-    def __reduce__(self) -> tuple[type[Fields], tuple[Struct, Bytes, int]]:
-        return Fields, (self._struct, self._buffer, self._offset)
-
-    def __dir__(self) -> Iterator[str]:
-        return iter(self._struct.fields)
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._struct.fields)
-        return f"<{self._struct.name or 'struct'}: {values}>"
-
-
-def encode(member: Field, value: object) -> bytes:
-    """Returns the bytes of a field's value; struct.error where it does not fit."""
-    values = list(flatten(value, len(member.shape)))
-    if len(values) != prod(member.shape):
-        raise struct.error(f"{prod(member.shape)} values are needed, not {len(values)}")
-    if member.code == "s":
-        for text in values:
-            if not isinstance(text, (bytes, bytearray)) or len(text) > member.item_size:
-                raise struct.error(f"bytes are needed, at most {member.item_size}")
-        return b"".join(bytes(text).ljust(member.item_size, b"\0") for text in values)
-    return struct.pack(f"={len(values)}{member.code}", *values)
-
-
-def flatten(value: Any, depth: int) -> Iterator[Any]:  # noqa: ANN401 - a field may be anything
-    """Yields the items of nested sequences."""
-    if depth == 0:
-        yield value
-    else:
-        for part in value:
-            yield from flatten(part, depth - 1)
-
-
-def nest(values: tuple[Any, ...], shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - as above
-    """Nests a flat tuple as an array of this shape; one value without a shape is itself."""
-    if not shape:
-        return values[0]
-    if len(shape) == 1:
-        return values
-    step = prod(shape[1:])
-    return tuple(nest(values[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0]))
-
-
-def get_bits(raw: bytes, member: Field) -> int:
-    """Reads a bit-field."""
-    first, width = member.bits or (0, 0)
-    value = (whole(raw, member) >> first) & ((1 << width) - 1)
-    if member.code == "?":
-        return bool(value)
-    signed = member.code.islower() and value >> (width - 1)
-    return value - (1 << width) if signed else value
-
-
-def set_bits(raw: bytes, member: Field, value: int) -> bytes:
-    """Writes a bit-field, and leaves its neighbours alone; struct.error where it does not fit."""
-    first, width = member.bits or (0, 0)
-    value = operator.index(value)  # also of NumPy's integers, which are narrower
-    least = -(1 << (width - 1)) if member.code.islower() else 0
-    if not least <= value < least + (1 << width):
-        raise struct.error(f"{value} does not fit {width} bits")
-    rest = whole(raw, member) & ~(((1 << width) - 1) << first)
-    return (rest | ((value & ((1 << width) - 1)) << first)).to_bytes(len(raw), sys.byteorder)
-
-
-def whole(raw: bytes, member: Field) -> int:
-    """Returns the number that holds a bit-field: of any size, where the struct is packed."""
-    if len(raw) != member.size:
-        raise struct.error(f"{member.size} bytes are needed, and the buffer has {len(raw)}")
-    return int.from_bytes(raw, sys.byteorder)
+def plain(value: Any) -> Any:  # noqa: ANN401 - a field may be anything
+    """Returns a value with dicts in place of named fields."""
+    if isinstance(value, Fields):
+        return {name: plain(value[name]) for name in value}
+    return tuple(map(plain, value)) if isinstance(value, tuple) else value
