@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import NoReturn, SupportsIndex
+from collections.abc import Callable
+from typing import NoReturn, Self, SupportsIndex
 
 
 class Unique:
@@ -18,7 +19,7 @@ class Unique:
 
 
 class Descriptor(Unique):
-    """Owns a duplicate of a descriptor.
+    """Owns a duplicate of a descriptor, or one that it has taken over.
 
     A call takes a reference before it uses the number: another thread that closes the object
     drops its own reference only, so that the number is not reused under a running call.
@@ -27,8 +28,17 @@ class Descriptor(Unique):
     __slots__ = ("number",)
 
     def __init__(self, number: int) -> None:
+        self.number = -1
         self.number = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
 
-    def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
+    @classmethod
+    def own(cls, number: int) -> Self:
+        """Takes over a descriptor, which nobody else closes from now on."""
+        descriptor = cls.__new__(cls)
+        descriptor.number = number
+        return descriptor
+
+    # At the end of the interpreter `os` may be empty when the last descriptors are dropped.
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if self.number >= 0:
+            close(self.number)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from userrb import log
 from userrb._libbpf import ffi, lib
-from userrb.btf import read_structs
+from userrb.btf import Reader
 from userrb.descriptor import Unique
 from userrb.errors import LoadError
+from userrb.globals import Globals, find_sections, set_initial
 from userrb.layout import Struct
 from userrb.map import BpfMap, encode
 from userrb.program import BpfProgram
@@ -21,14 +23,23 @@ if TYPE_CHECKING:
     from userrb._libbpf import CData
 
 
+MAX_ENTRIES_MAX = 2**32 - 1
+
+
 class BpfObject(Unique):
     """A BPF object file, as clang made it, loaded into the kernel.
 
     Use it as a context manager, or close it: the maps and programs go with it, but a map stays as
-    long as a `UserRingBuffer` uses it. May be used from several threads.
+    long as a `UserRingBuffer` uses it. Dropped without a close, it stays open as long as one of its
+    maps or programs is used. May be used from several threads.
 
     Args:
         path: The object file.
+        max_entries: Sizes of maps by name, in place of those in the source: entries, or bytes for a
+            ring buffer, which libbpf rounds up to a power of two and whole pages.
+        globals: Values of global variables by name, from the load on, `const` ones included
+            (`.rodata`, `.data`, `.bss`). The BTF says their types: numbers, `bytes`, sequences for
+            arrays, dicts for structs.
 
     Attributes:
         maps: The maps by name.
@@ -36,30 +47,61 @@ class BpfObject(Unique):
             begins with `?`.
         structs: The layouts of the named structs and unions in the object's BTF (`clang -g`): of
             global variables, maps and function parameters, but not of local variables. To have
-            another one, name it in a global: `const struct event *unused`.
+            another one, name it in a global: `const struct event *unused`. A typedef's name counts
+            as well.
+        globals: The global variables by name, to read and to write.
 
     Raises:
+        ValueError: There is no map or global variable of this name, or the value does not fit.
         ObjectNotFound: There is no such file.
         LoadError: It is no BPF object, or the kernel refused it (see `BpfError.log`).
         NotPermitted: The process may not load BPF programs.
         KernelTooOld: The object has a user ring buffer, and Linux is older than 6.1.
 
-    Source: `bpf_object__open_file` and `bpf_object__load` of libbpf.
+    Example:
+        ```python
+        import userrb
+
+        with userrb.BpfObject("drain.bpf.o", max_entries={"samples": 1 << 20}) as bpf:
+            assert bpf.maps["samples"].max_entries == 1 << 20
+            assert bpf.programs["drain"].test_run().retval == 0
+        ```
+
+    Source: `bpf_object__open_file`, `bpf_map__set_max_entries`, `bpf_map__initial_value` and
+    `bpf_object__load` of libbpf.
     """
 
     maps: Mapping[str, BpfMap]
     programs: Mapping[str, BpfProgram]
     structs: Mapping[str, Struct]
+    globals: Globals
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_entries: Mapping[str, int] | None = None,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002
+    ) -> None:
         self.path = os.fspath(path)
-        self._handle: CData | None
-        self._handle = handle = self._load()
+        self.maps, self.programs = MappingProxyType({}), MappingProxyType({})
+        self._handle: CData | None = self._open()
+        btf = lib.bpf_object__btf(self._handle)
+        reader = None if btf == ffi.NULL else Reader(btf, self.path)
+        sections = find_sections(each(lib.bpf_object__next_map, self._handle), reader)
+        set_initial(sections, globals or {}, self.path)
+        self._set_max_entries(max_entries or {}, {section.name for section in sections})
+        self._load()
+        handle = self._handle
         lock = threading.RLock()
-        self.structs = MappingProxyType(read_structs(lib.bpf_object__btf(handle)))
+        self.structs = MappingProxyType(reader.structs() if reader else {})
         self.maps = MappingProxyType(
             {map_.name: map_ for map_ in map(BpfMap, each(lib.bpf_object__next_map, handle))}
         )
+        if reader:
+            for part in each(lib.bpf_object__next_map, handle):
+                self.maps[ffi.string(lib.bpf_map__name(part)).decode()]._set_types(part, reader)
+        self.globals = Globals(sections, self.maps)
         self.programs = MappingProxyType(
             {
                 program.name: program
@@ -76,7 +118,7 @@ class BpfObject(Unique):
         """Whether `close` was called."""
         return self._handle is None
 
-    def _load(self) -> CData:
+    def _open(self) -> CData:
         log.listen()
         log.take()
         handle = lib.bpf_object__open_file(encode(self.path), ffi.NULL)
@@ -87,6 +129,28 @@ class BpfObject(Unique):
             if not os.path.exists(self.path):  # noqa: PTH110 - a path may be bytes
                 raise log.failure(number, f"opening {self.path}")
             raise log.failure(number, f"opening {self.path}", LoadError)
+        return handle
+
+    def _set_max_entries(self, sizes: Mapping[str, int], sections: set[str]) -> None:
+        named = {
+            ffi.string(lib.bpf_map__name(part)).decode(): part
+            for part in each(lib.bpf_object__next_map, self._handle)
+        }
+        for name, size in sizes.items():
+            if name not in named or name in sections:
+                known = ", ".join(name for name in named if name not in sections)
+                raise ValueError(f"{self.path!r} has no map {name!r}: it has {known}")
+            number = operator.index(size)
+            if not 0 < number <= MAX_ENTRIES_MAX:
+                raise ValueError(
+                    f"max_entries of map {name!r} is 1 to {MAX_ENTRIES_MAX}, not {number}"
+                )
+            result = lib.bpf_map__set_max_entries(named[name], number)
+            if result < 0:
+                raise log.failure(-result, f"setting max_entries of map {name!r}")
+
+    def _load(self) -> None:
+        handle = self._handle
         result = lib.bpf_object__load(handle)
         if result < 0:
             doing = f"loading {self.path} into the kernel"
@@ -95,12 +159,11 @@ class BpfObject(Unique):
                 for map_ in each(lib.bpf_object__next_map, handle)
             )
             error = log.failure(-result, doing, LoadError)
-            del handle  # now, and not with the traceback
+            self._handle = handle = None  # now, and not with the traceback
             if ringbufs and isinstance(error, LoadError):
                 log.raise_if_kernel_too_old(doing, error)
             raise error
         log.take()
-        return handle
 
     def close(self) -> None:
         """Closes the object, its maps and its programs. May be called again.
@@ -114,10 +177,6 @@ class BpfObject(Unique):
         for program in self.programs.values():
             program._close()
         self._handle = None
-
-    def __del__(self) -> None:
-        if getattr(self, "programs", None) is not None:
-            self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +194,7 @@ class BpfObject(Unique):
         return f"<userrb.BpfObject {self.path!r}, {'closed' if self.closed else parts}>"
 
 
-def each(next_: Callable[[CData, CData], CData], handle: CData) -> Iterator[CData]:
+def each(next_: Callable[[CData, CData], CData], handle: CData | None) -> Iterator[CData]:
     """Iterates in libbpf's way: from NULL to NULL."""
     item = next_(handle, ffi.NULL)
     while item != ffi.NULL:
