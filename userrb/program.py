@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from userrb import log
 from userrb._libbpf import ffi, lib
+from userrb.attach import attach
 from userrb.descriptor import Descriptor, Unique
 from userrb.errors import ObjectClosed
 from userrb.link import BpfLink
@@ -19,6 +21,8 @@ CTX_OUT_ROOM = 4096
 
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from userrb._libbpf import CData
 
 
@@ -68,15 +72,16 @@ class BpfProgram(Unique):
         """
         return self._open().number
 
-    def test_run(self, *, data: bytes = b"", ctx: bytes = b"", repeat: int = 0) -> TestRun:
+    def test_run(self, *, data: Buffer = b"", ctx: Buffer = b"", repeat: int = 0) -> TestRun:
         """Runs the program in the kernel, without the event that it is written for.
 
         The GIL is released meanwhile. May be called from several threads; a ring is drained by one
         run at a time, and `bpf_user_ringbuf_drain` returns `-EBUSY` in the others.
 
         Args:
-            data: The packet, for types that take one (at least 14 bytes for xdp and tc).
-            ctx: The context, for types that take one (optional for `syscall`).
+            data: The packet, for types that take one (at least 14 bytes for xdp and tc): bytes, or
+                any other buffer, of which all bytes count.
+            ctx: The context, for types that take one (optional for `syscall`): as the packet.
             repeat: How often to run, for types that allow it; 0 is once.
 
         Raises:
@@ -89,19 +94,22 @@ class BpfProgram(Unique):
         """
         program = self._open()
         options = ffi.new("struct bpf_test_run_opts *")
+        # Bytes, which count themselves, where an array would count its items.
+        packet, given = memoryview(data).tobytes(), memoryview(ctx).tobytes()
         # The structure holds addresses only: these names keep what they point to alive. The kernel
         # writes into the context, so it gets a copy.
-        data_in = ffi.from_buffer(data)
-        data_out = ffi.new("char[]", len(data) + DATA_OUT_ROOM) if data else ffi.NULL
-        context = ffi.new("char[]", bytes(ctx)) if ctx else ffi.NULL
-        if data:
-            options.data_in, options.data_size_in = data_in, len(data)
+        data_in = ffi.from_buffer(packet)
+        data_out = ffi.new("char[]", len(packet) + DATA_OUT_ROOM) if packet else ffi.NULL
+        context = ffi.new("char[]", len(given)) if given else ffi.NULL
+        if packet:
+            options.data_in, options.data_size_in = data_in, len(packet)
             options.data_out, options.data_size_out = data_out, len(data_out)
-        if ctx:
-            options.ctx_in, options.ctx_size_in = context, len(ctx)
+        if given:
+            ffi.memmove(context, given, len(given))
+            options.ctx_in, options.ctx_size_in = context, len(given)
         answer = context
-        if data and ctx:  # the kernel answers apart, with all of its context; else in place
-            answer = ffi.new("char[]", len(ctx) + CTX_OUT_ROOM)
+        if packet and given:  # the kernel answers apart, with all of its context; else in place
+            answer = ffi.new("char[]", len(given) + CTX_OUT_ROOM)
             options.ctx_out, options.ctx_size_out = answer, len(answer)
         options.repeat = repeat
         if lib.userrb_test_run(program.number, options) < 0:
@@ -109,33 +117,73 @@ class BpfProgram(Unique):
         return TestRun(
             retval=int(ffi.cast("int32_t", options.retval)),
             duration_ns=options.duration,
-            data=ffi.buffer(data_out, options.data_size_out)[:] if data else b"",
-            ctx=ffi.buffer(answer, options.ctx_size_out or len(ctx))[:] if ctx else b"",
+            data=ffi.buffer(data_out, options.data_size_out)[:] if packet else b"",
+            ctx=ffi.buffer(answer, options.ctx_size_out or len(given))[:] if given else b"",
         )
 
-    def attach(self) -> BpfLink:
-        """Attaches the program to what its section names: a tracepoint, a kprobe, a cgroup hook.
+    def attach(
+        self,
+        *,
+        tracepoint: str | None = None,
+        kprobe: str | None = None,
+        kretprobe: str | None = None,
+        interface: str | int | None = None,
+        egress: bool = False,
+        cgroup: str | os.PathLike[str] | None = None,
+    ) -> BpfLink:
+        """Attaches the program: to the target, or else to what its section names.
+
+        A section names a target if it is one such as `tp/sched/sched_switch`,
+        `raw_tp/sched_switch`, `kprobe/do_exit` or `fentry/do_exit`. Others need one of these:
+
+        Args:
+            tracepoint: `"sched/sched_switch"`, for `SEC("tp")`; for `SEC("raw_tp")`, which does
+                without the category, `"sched_switch"`.
+            kprobe: A function of the kernel's, for `SEC("kprobe")`.
+            kretprobe: The same, to run at the function's return, for `SEC("kretprobe")`.
+            interface: A network interface by name or index, for `SEC("xdp")` and `SEC("tc")`. A tc
+                program goes to tcx where the kernel has it (Linux 6.6). Elsewhere it is a filter of
+                the interface's clsact queueing discipline, which stays, and the filter with it if
+                the process is killed.
+            egress: Where a tc program sees packets: as they leave the interface. Otherwise as they
+                arrive.
+            cgroup: The folder of a cgroup of version 2, for `SEC("cgroup_skb/egress")` and its kin.
 
         Returns:
             The link: the program runs on every event until the link is closed or dropped, also
             after the object is closed.
 
         Raises:
-            BpfError: The section names nothing to attach to (`EOPNOTSUPP`, as for `syscall`
-                programs), or the kernel refused.
+            TypeError: More than one target, or `egress` for anything but a tc program.
+            BpfError: The kernel refused: the program is of another type (`EINVAL`), something is
+                attached that leaves no room (`EBUSY`, for xdp), the kernel has no kprobes, or no
+                target was named (`EOPNOTSUPP`, as for `syscall` programs).
+            ObjectNotFound: There is no such tracepoint, function, interface or cgroup.
             ObjectClosed: The object is closed.
 
-        Source: `bpf_program__attach` of libbpf.
+        Source: `bpf_program__attach` and `bpf_program__attach_*`, `bpf_link_create` for tcx,
+        `bpf_tc_hook_create` and `bpf_tc_attach` of libbpf.
         """
+        targets = {
+            "tracepoint": tracepoint,
+            "kprobe": kprobe,
+            "kretprobe": kretprobe,
+            "interface": interface,
+            "cgroup": cgroup,
+        }
+        given = {kind: target for kind, target in targets.items() if target is not None}
+        if len(given) > 1:
+            raise TypeError(f"a program is attached to one target, not to {' and '.join(given)}")
+        if egress and (interface is None or self.type != "sched_cls"):
+            raise TypeError("egress is for tc programs on an interface")
         owner = self._owner  # stays open during the call, whoever closes it meanwhile
-        self._open()
+        descriptor = self._open()
         with self._lock:
-            link = lib.bpf_program__attach(self._handle)
-            number = ffi.errno
+            link = BpfLink(
+                attach(self, self._handle, descriptor.number, given, egress=egress), self.name
+            )
         del owner
-        if link == ffi.NULL:
-            raise log.failure(number, f"attaching program {self.name!r} (type {self.type})")
-        return BpfLink(link, self.name)
+        return link
 
     def _open(self) -> Descriptor:
         if self._descriptor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import copy
 import gc
@@ -267,6 +268,55 @@ def test_a_test_run_returns_the_context_after_the_run(compile_bpf: Compile, give
     with userrb.BpfObject(compile_bpf("optional")) as bpf:
         run = bpf.programs["mark"].test_run(data=bytes(64), ctx=context)
     assert struct.unpack_from("=3I", run.ctx)[2] == 42
+
+
+def test_what_comes_from_an_object_keeps_it_open(compile_bpf: Compile) -> None:
+    """A map, a program, a variable and a ring work on when nobody holds their object any more."""
+    before = set(Path("/proc/self/fd").iterdir())
+    path = compile_bpf("drain")
+    assert userrb.BpfObject(path).programs["drain"].test_run().retval == 0
+    assert userrb.BpfObject(path).maps["other"].lookup(bytes(4)) == bytes(8)
+    assert userrb.BpfObject(path).globals["event_layout"] == 0
+    with userrb.UserRingBuffer(userrb.BpfObject(path).maps["samples"]) as ring:
+        ring.write(b"1")
+    program = userrb.BpfObject(path).programs["drain_on_fork"]
+    gc.collect()
+    with program.attach():
+        pass
+    del program, ring
+    gc.collect()
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+
+
+def test_buffers_count_in_bytes(compile_bpf: Compile, bpf: userrb.BpfObject) -> None:
+    """A context, a packet and a key are all bytes of a buffer, whatever its items are."""
+    context = array.array("Q", [1, 2, 3])
+    run = bpf.programs["drain_tally"].test_run(ctx=context)
+    assert run.ctx == bytes(24)
+    assert context == array.array("Q", [1, 2, 3])
+    assert bpf.maps["other"].lookup(array.array("I", [0])) == bytes(8)
+    with pytest.raises(ValueError, match="4 bytes, not 8"):
+        bpf.maps["other"].lookup(array.array("Q", [0]))
+    with userrb.BpfObject(compile_bpf("optional")) as optional:
+        marks = array.array("I", [0, 0, 41])
+        run = optional.programs["mark"].test_run(data=array.array("Q", range(8)), ctx=marks)
+    assert len(run.data) == 64
+    assert struct.unpack_from("=3I", run.ctx)[2] == 42
+
+
+@pytest.mark.parametrize("keeper", ["time", "os", "sys", "posix", "builtins", "userrb.descriptor"])
+def test_an_object_alive_at_exit_is_silent(compile_bpf: Compile, keeper: str) -> None:
+    """The end of the interpreter closes an object that some module still holds, without a word."""
+    program = (
+        "import importlib, sys, userrb\n"
+        "bpf = userrb.BpfObject(sys.argv[1])\n"
+        "link = bpf.programs['drain_on_fork'].attach()\n"
+        "ring = userrb.UserRingBuffer(bpf.maps['samples'])\n"
+        "importlib.import_module(sys.argv[2]).keep = bpf, link, ring\n"
+    )
+    command = [sys.executable, "-c", program, str(compile_bpf("drain")), keeper]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_a_path_with_a_null_byte_is_a_value_error(bpf: userrb.BpfObject) -> None:
