@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from userrb._core import Sample
 from userrb._libbpf import ffi as _ffi
 from userrb._libbpf import lib as _lib
+from userrb.batch import Batch
+from userrb.consumer import RingBuffer
 from userrb.errors import (
     BadTimeout,
     BpfError,
@@ -22,6 +24,7 @@ from userrb.errors import (
     WrongMapType,
 )
 from userrb.fields import Fields
+from userrb.globals import Globals
 from userrb.layout import Field, Struct
 from userrb.link import BpfLink
 from userrb.map import BpfMap
@@ -38,6 +41,7 @@ LIBBPF_VERSION: str = _ffi.string(_lib.libbpf_version_string()).decode().removep
 __all__ = [
     "LIBBPF_VERSION",
     "BadTimeout",
+    "Batch",
     "BpfError",
     "BpfLink",
     "BpfMap",
@@ -46,12 +50,14 @@ __all__ = [
     "Error",
     "Field",
     "Fields",
+    "Globals",
     "KernelTooOld",
     "LoadError",
     "NotPermitted",
     "ObjectClosed",
     "ObjectNotFound",
     "PinExists",
+    "RingBuffer",
     "RingClosed",
     "RingFull",
     "Sample",

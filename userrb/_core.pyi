@@ -3,10 +3,14 @@
 `_core_docs_build.py` hands the docstrings to the compiler: they are what `help()` shows.
 """
 
+from mmap import mmap
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 from typing_extensions import Buffer
+
+from userrb.batch import Batch
+from userrb.mapped import Memory
 
 class _Array(Protocol):
     @property
@@ -319,3 +323,62 @@ class Sample:
         traceback: TracebackType | None,
         /,
     ) -> Literal[False]: ...
+
+class Taken:
+    """What was taken from a kernel ring buffer at once; a `Batch` has it as its base."""
+
+    @property
+    def _memory(self) -> Memory | None:
+        """What the ring's memory is in; None when the ring has gone on."""
+
+    @property
+    def _views(self) -> list[memoryview]:
+        """The views that were handed out."""
+
+    @property
+    def _count(self) -> int:
+        """How many samples there are."""
+
+    def _end(self) -> None:
+        """Forgets memory and views, as the ring has gone on."""
+
+@final
+class Reader:
+    """Finds the samples of a kernel ring buffer; `RingBuffer` makes views of them."""
+
+    def __new__(cls, map_fd: int, size: int, views: mmap, batch: type[Batch], /) -> Self: ...
+    @property
+    def produced(self) -> int:
+        """The producer position."""
+
+    @property
+    def consumed(self) -> int:
+        """The consumer position."""
+
+    @property
+    def mine(self) -> bool:
+        """Whether it was this thread that took samples last."""
+
+    def take(self, limit: int, memory: object, before: Batch | None, /) -> Batch | None:
+        """Consumes what was taken before, and takes the samples that wait, as a batch.
+
+        Returns None, and does nothing, where somebody may still have a view of those before.
+        """
+
+    def finish(self, batch: Batch, /) -> None:
+        """Consumes a batch, if none was taken after it."""
+
+    def ready(self) -> bool:
+        """Tells whether there is something to take."""
+
+    def span(self, index: int, /) -> tuple[int, int]:
+        """Returns where a sample that was taken begins in the data area, and its length."""
+
+    def starts(self) -> bytes:
+        """Returns where each begins, as an array of 32 bits."""
+
+    def lengths(self) -> bytes:
+        """Returns how long each is, as an array of 32 bits."""
+
+    def copy(self) -> bytes:
+        """Returns a copy of all, one behind the other."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from userrb import log
@@ -18,12 +16,12 @@ from userrb.link import TcFilter, of_libbpf
 if TYPE_CHECKING:
     from userrb._libbpf import CData
 
-EVENTS = (Path("/sys/kernel/tracing/events"), Path("/sys/kernel/debug/tracing/events"))
+EVENTS = ("/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events")
 """Where tracepoints are found by name."""
 
 attach_tcx = lib.userrb_attach_tcx
 
-KPROBES = Path("/sys/bus/event_source/devices/kprobe")
+KPROBES = "/sys/bus/event_source/devices/kprobe"
 """Where a kernel shows that it has kprobes."""
 
 NO_TCX = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -85,7 +83,7 @@ def to_tracepoint(program: Named, handle: CData, target: str, words: str) -> CDa
         return link(words, lambda: lib.bpf_program__attach_raw_tracepoint(handle, event))
     if not slash:
         raise BpfError(errno.EINVAL, f"{words}: it takes a category, as in 'sched/sched_switch'")
-    if not any(folder.exists() for folder in EVENTS):
+    if not any(map(os.path.exists, EVENTS)):
         words += " (first: mount -t tracefs tracefs /sys/kernel/tracing)"
     return link(
         words,
@@ -100,7 +98,7 @@ def to_kprobe(handle: CData, target: str, at_return: bool, words: str) -> CData:
             words, lambda: lib.bpf_program__attach_kprobe(handle, at_return, target.encode())
         )
     except BpfError as error:
-        if KPROBES.exists():
+        if os.path.exists(KPROBES):  # noqa: PTH110 - pathlib takes longer to import than userrb
             raise
         missing = BpfError(
             errno.EOPNOTSUPP, f"{words}: this kernel has no kprobes (CONFIG_KPROBES)"
@@ -147,6 +145,8 @@ def find_interface(target: str | int, words: str) -> int:
     """Returns the index of a network interface."""
     if isinstance(target, int):
         return target
+    import socket  # noqa: PLC0415 - only who names an interface needs it
+
     try:
         return socket.if_nametoindex(target)
     except OSError:

@@ -306,7 +306,12 @@ def type_name(number: int) -> str:
 
 
 def require_user_ringbuf(fd: int) -> None:
-    """Raises unless the descriptor is a user ring buffer's.
+    """Raises unless the descriptor is a user ring buffer's: as `require_type` does."""
+    require_type(fd, lib.BPF_MAP_TYPE_USER_RINGBUF, "BPF_MAP_TYPE_USER_RINGBUF")
+
+
+def require_type(fd: int, number: int, name: str) -> int:
+    """Returns a map's `max_entries`; raises unless the descriptor is a map's of this type.
 
     Raises:
         BpfError: `EBADF`; or the descriptor is not a map's.
@@ -319,12 +324,13 @@ def require_user_ringbuf(fd: int) -> None:
     info = ffi.new("struct bpf_map_info *")
     if not is_map(fd) or lib.userrb_map_info(fd, info) < 0:
         raise WrongMapType(errno.EINVAL, f"file descriptor {fd} is not a BPF map")
-    if info.type != lib.BPF_MAP_TYPE_USER_RINGBUF:
+    if info.type != number:
         raise WrongMapType(
             errno.EINVAL,
             f"file descriptor {fd} is a map of type {type_name(info.type)}, "
-            "not a user_ringbuf (BPF_MAP_TYPE_USER_RINGBUF)",
+            f"not a {type_name(number)} ({name})",
         )
+    return int(info.max_entries)
 
 
 def is_map(fd: int) -> bool:

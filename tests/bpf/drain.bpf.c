@@ -227,3 +227,19 @@ int drain_events(void *context)
 	bpf_user_ringbuf_drain(&samples, check_event, &sum, 0);
 	return sum;
 }
+
+/* For the docstrings of RingBuffer: two answers, of 8 and of 3 bytes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} answers SEC(".maps");
+
+SEC("syscall")
+int answer(void *context)
+{
+	char text[] = "12345678", word[] = "abc";
+
+	bpf_ringbuf_output(&answers, text, 8, 0);
+	bpf_ringbuf_output(&answers, word, 3, 0);
+	return 0;
+}

@@ -146,4 +146,8 @@ extern PyObject *error_bpf, *error_ring_full, *error_too_large, *error_closed, *
 PyObject *raise_errno(PyObject *type, int number, const char *format, ...);
 PyTypeObject *ring_type_new(PyObject *module);
 
+/* ---- consumer.c: the other direction, which shares nothing with the above */
+
+int reader_type_add(PyObject *module);
+
 #endif

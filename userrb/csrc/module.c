@@ -64,7 +64,7 @@ static int module_fill(PyObject *module)
 	if (!ring || !sample || PyModule_AddType(module, ring) || PyModule_AddType(module, sample))
 		return -1;
 	Py_DECREF(ring);
-	return 0;
+	return reader_type_add(module);
 }
 
 static struct PyModuleDef module_def = {

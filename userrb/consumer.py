@@ -1,0 +1,415 @@
+"""The kernel ring buffer: from a BPF program to samples in Python."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import operator
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, SupportsIndex, cast
+
+from userrb._libbpf import lib
+from userrb.arrival import Arrival
+from userrb.batch import Batch
+from userrb.descriptor import Descriptor, Unique
+from userrb.errors import BadTimeout, BpfError, RingClosed
+from userrb.map import BpfMap, get_pinned, require_type
+from userrb.mapped import Memory
+from userrb.ring import HasFileno
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+TIMEOUT_MAX_MS = 2**31 - 1
+
+BATCH_MAX = 8192
+"""Samples that are taken at once, at most."""
+
+
+class RingBuffer(Unique):
+    """The consumer's end of a `BPF_MAP_TYPE_RINGBUF`, through which BPF programs answer.
+
+    Iterate over it, or take all that waits with one call: `batch`. A sample is a read-only
+    memoryview of the ring's memory. It is consumed, and the view released, when the ring goes on:
+    with the next sample, batch or callback, or when it is closed. A view that you made of it
+    yourself, a slice or a NumPy array, has to be gone by then, or the ring stays where it is and
+    raises `BufferError`: what it shows would be overwritten. `bytes(sample)` is a copy.
+
+    Waits sleep, with the GIL released, and hear signals: Ctrl-C ends them. Samples that are
+    submitted with `BPF_RB_NO_WAKEUP` are noticed within 20 ms.
+
+    A ring is for one thread or task at a time, and for one process; any thread may close it, which
+    ends waits with `RingClosed`, and loops without an error.
+
+    Args:
+        map: A `BpfMap` or anything else with `fileno()`, a file descriptor, or the path of a pinned
+            map. The ring keeps a duplicate of the descriptor.
+
+    Attributes:
+        size: Bytes of the ring's data area.
+
+    Raises:
+        WrongMapType: The map is no kernel ring buffer, or the descriptor no map.
+        ObjectNotFound: Nothing is pinned at the path.
+        NotPermitted: The process may not open the map.
+
+    Source: as `ring_buffer__new`, `ring_buffer__poll` and `ring_buffer__consume` of libbpf, with a
+    wait of its own.
+    """
+
+    def __init__(self, map: HasFileno | int | str | os.PathLike[str]) -> None:  # noqa: A002
+        self._memory: Memory | None = None
+        self._map = open_map(map)
+        self.size = require_type(self._map.number, lib.BPF_MAP_TYPE_RINGBUF, "BPF_MAP_TYPE_RINGBUF")
+        memory = Memory(self._map.number, self.size, Batch)
+        self._arrival = Arrival(self._map, memory.reader.ready)
+        self._batch: Batch | None = None
+        self._memory = memory
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._memory is None
+
+    @property
+    def producer_position(self) -> int:
+        """Bytes that were ever reserved by BPF programs, headers and padding included.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+        return self._open().reader.produced
+
+    @property
+    def consumer_position(self) -> int:
+        """Bytes that were ever consumed, headers and padding included.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+        return self._open().reader.consumed
+
+    def fileno(self) -> int:
+        """Returns the ring's own descriptor of the map, valid until the ring is closed.
+
+        It is readable while samples wait: for an event loop of another kind.
+
+        Raises:
+            RingClosed: The ring is closed.
+        """
+        self._open()
+        return self._map.number
+
+    def batch(self, timeout_ms: SupportsIndex = 0) -> Batch:
+        """Takes all samples that wait, at most 8192; the quickest way for many.
+
+        Args:
+            timeout_ms: How long to wait for the first one, in milliseconds; 0, the default, does
+                not wait, -1 waits without end.
+
+        Returns:
+            The samples; none, if the time was over.
+
+        Raises:
+            BadTimeout: `EINVAL`, the timeout is none of the above.
+            BufferError: A view of an earlier sample is still alive; nothing was taken.
+            RingClosed: The ring is closed, or another thread closed it meanwhile.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.RingBuffer(bpf.maps["answers"]) as answers:
+                    bpf.programs["answer"].test_run()
+                    batch = answers.batch(timeout_ms=1000)
+                    assert [bytes(sample) for sample in batch] == [b"12345678", b"abc"]
+                    assert batch.lengths == [8, 3]
+            ```
+        """
+        if type(timeout_ms) is int and not timeout_ms:
+            return self._try_take(BATCH_MAX)
+        return self._take(BATCH_MAX, parse_timeout(timeout_ms))
+
+    async def batch_async(self, timeout_ms: SupportsIndex = -1) -> Batch:
+        """Takes all samples that wait, as `batch` does; where there are none, the task waits.
+
+        A task that is cancelled while it waits has taken nothing.
+
+        Args:
+            timeout_ms: As for `batch`; without one, it waits without end.
+
+        Raises:
+            BadTimeout, BufferError, RingClosed: As for `batch`.
+
+        Example:
+            ```python
+            import asyncio
+
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.RingBuffer(bpf.maps["answers"]) as answers:
+                    bpf.programs["answer"].test_run()
+                    assert len(asyncio.run(answers.batch_async())) == 2
+            ```
+        """
+        return await self._take_async(BATCH_MAX, parse_timeout(timeout_ms))
+
+    def poll(self, callback: Callable[[memoryview], object], timeout_ms: SupportsIndex = -1) -> int:
+        """Calls a function for each sample that waits; where there are none, it waits for some.
+
+        Args:
+            callback: Is called with a memoryview, which is released when it returns. If it raises,
+                the sample is consumed, those behind it stay, and the exception goes on.
+            timeout_ms: As for `batch`; without one, it waits without end.
+
+        Returns:
+            How many samples there were; 0, if the time was over.
+
+        Raises:
+            BadTimeout, BufferError, RingClosed: As for `batch`.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.RingBuffer(bpf.maps["answers"]) as answers:
+                    bpf.programs["answer"].test_run()
+                    assert answers.poll(lambda sample: print(bytes(sample))) == 2
+            ```
+
+        Source: as `ring_buffer__poll` of libbpf, and with a timeout of 0 as `ring_buffer__consume`.
+        """
+        taken = self._take(1, parse_timeout(timeout_ms))
+        memory = self._open()
+        last = memory.reader.produced  # what comes meanwhile is for the next call
+        count = 0
+        while taken:
+            try:
+                callback(taken[0])
+            except BaseException:
+                # A view in the traceback must not hide what was raised.
+                with contextlib.suppress(BufferError):
+                    self._finish(memory)
+                raise
+            self._finish(memory)
+            count += 1
+            if self.closed or memory.reader.consumed >= last:
+                break
+            taken = self._take(1, 0)
+        return count
+
+    def samples(self, timeout_ms: SupportsIndex = -1) -> Iterator[memoryview]:
+        """Iterates over the samples, and waits for the next one where there is none.
+
+        The loop ends when no sample has come for as long as the timeout, or when the ring is
+        closed. `for sample in ring` is the same without a timeout.
+
+        Args:
+            timeout_ms: As for `batch`, for each sample; without one, it waits without end.
+
+        Raises:
+            BadTimeout, BufferError: As for `batch`.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.RingBuffer(bpf.maps["answers"]) as answers:
+                    bpf.programs["answer"].test_run()
+                    for sample in answers.samples(timeout_ms=0):
+                        print(bytes(sample))
+            ```
+        """
+        timeout = parse_timeout(timeout_ms)
+        return self._each(timeout)
+
+    def _each(self, timeout: int) -> Iterator[memoryview]:
+        try:
+            while taken := self._take(1, timeout):
+                yield taken[0]
+        except RingClosed:
+            return
+
+    async def samples_async(self, timeout_ms: SupportsIndex = -1) -> AsyncIterator[memoryview]:
+        """Iterates over the samples as `samples` does; meanwhile the event loop goes on.
+
+        `async for sample in ring` is the same without a timeout.
+
+        Args:
+            timeout_ms: As for `samples`.
+
+        Raises:
+            BadTimeout, BufferError: As for `batch`.
+
+        Example:
+            ```python
+            import asyncio
+
+            import userrb
+
+
+            async def read(answers: userrb.RingBuffer) -> int:
+                texts = [bytes(sample) async for sample in answers.samples_async(timeout_ms=10)]
+                return len(texts)
+
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.RingBuffer(bpf.maps["answers"]) as answers:
+                    bpf.programs["answer"].test_run()
+                    assert asyncio.run(read(answers)) == 2
+            ```
+        """
+        timeout = parse_timeout(timeout_ms)
+        try:
+            while taken := await self._take_async(1, timeout):
+                yield taken[0]
+        except RingClosed:
+            return
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return self.samples()
+
+    def __aiter__(self) -> AsyncIterator[memoryview]:
+        return self.samples_async()
+
+    def close(self) -> None:
+        """Closes the ring; may be called again, from any thread, and from a signal handler.
+
+        Samples that this thread took last are consumed, and their views released. Where another
+        thread took them, or where a view of your own is alive, nothing is lost either: the views
+        stay readable, and the samples are there for who opens the ring next.
+
+        Source: as `ring_buffer__free` of libbpf.
+        """
+        memory, self._memory = self._memory, None  # so that no other thread takes anything now
+        if memory is not None and memory.reader.mine:
+            with contextlib.suppress(BufferError):
+                self._finish(memory)
+        self._arrival.end()
+
+    def _open(self) -> Memory:
+        memory = self._memory
+        if memory is None:
+            raise RingClosed("the ring is closed")
+        return memory
+
+    def _finish(self, memory: Memory) -> None:
+        """Consumes what was taken last.
+
+        Raises:
+            BufferError: A view of it is still alive.
+        """
+        batch = self._batch
+        if batch is None:
+            return
+        try:
+            batch._release()
+        except BufferError:
+            refuse()
+        if memory.seen():
+            refuse()
+        batch._end()
+        memory.reader.finish(batch)
+
+    def _take(self, limit: int, timeout: int) -> Batch:
+        """Takes so many samples at most; an empty batch if none came within the timeout."""
+        batch = self._try_take(limit)
+        if batch._count or timeout == 0:
+            return batch
+        deadline = None if timeout < 0 else time.monotonic() + timeout / 1000
+        while True:
+            self._arrival.wait(None if deadline is None else max(deadline - time.monotonic(), 0))
+            batch = self._try_take(limit)
+            if batch._count or (deadline is not None and time.monotonic() >= deadline):
+                return batch
+
+    async def _take_async(self, limit: int, timeout: int) -> Batch:
+        batch = self._try_take(limit)
+        if batch._count or timeout == 0:
+            return batch
+        deadline = None if timeout < 0 else time.monotonic() + timeout / 1000
+        while True:
+            left = None if deadline is None else max(deadline - time.monotonic(), 0)
+            await self._arrival.wait_async(left)
+            batch = self._try_take(limit)
+            if batch._count or (deadline is not None and time.monotonic() >= deadline):
+                return batch
+
+    def _try_take(self, limit: int) -> Batch:
+        memory = self._memory
+        if memory is None:
+            raise RingClosed("the ring is closed")
+        batch = memory.reader.take(limit, memory, self._batch)
+        if batch is None:
+            self._finish(memory)
+            batch = memory.reader.take(limit, memory, None)
+        self._batch = batch
+        return cast("Batch", batch)
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<userrb.RingBuffer, {'closed' if self.closed else f'{self.size} bytes'}>"
+
+
+def refuse() -> NoReturn:
+    """Raises because of a view that would show what comes next."""
+    raise BufferError(
+        "a view of a sample is still alive: release it (or delete what holds it) before the ring "
+        "goes on"
+    ) from None
+
+
+def open_map(map_: HasFileno | int | str | os.PathLike[str]) -> Descriptor:
+    """Returns a descriptor of a map's own.
+
+    Raises:
+        TypeError: That is no map.
+        ObjectNotFound, NotPermitted, BpfError: A pinned map cannot be opened.
+    """
+    if isinstance(map_, (str, os.PathLike)):
+        return Descriptor.own(get_pinned(map_))
+    if isinstance(map_, BpfMap):
+        return Descriptor(map_._open().number)
+    number = map_.fileno() if isinstance(map_, HasFileno) else map_
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError(
+            "a map is a BpfMap, a file descriptor or the path of a pinned map, "
+            f"not {type(map_).__name__}"
+        )
+    try:
+        return Descriptor(number)
+    except OSError as error:
+        raise BpfError(error.errno, f"{number} is not an open file descriptor") from None
+
+
+def parse_timeout(timeout_ms: SupportsIndex) -> int:
+    """Returns a timeout in milliseconds.
+
+    Raises:
+        BadTimeout: It is none.
+    """
+    timeout = operator.index(timeout_ms)
+    if not -1 <= timeout <= TIMEOUT_MAX_MS:
+        raise BadTimeout(
+            errno.EINVAL,
+            f"timeout_ms is -1 (wait without end), 0 (do not wait) or up to {TIMEOUT_MAX_MS} ms",
+        )
+    return timeout
