@@ -155,6 +155,23 @@ def test_a_view_ends_when_the_ring_goes_on(answers: userrb.RingBuffer, fill: Fil
         first.tobytes()
 
 
+def test_fields_of_a_sample_hold_no_view(
+    bpf: userrb.BpfObject, answers: userrb.RingBuffer, fill: Fill
+) -> None:
+    """Fields are read while the sample is there; kept longer, they refuse, and the ring goes on."""
+    answer = bpf.structs["answer"]
+    fill(3)
+    kept = []
+    for sample in answers.samples(timeout_ms=0):
+        fields = answer.at(sample)
+        assert answer.unpack(sample) == {"id": fields.id, "twice": 2 * fields.id}
+        kept.append(fields)
+    assert len(kept) == 3
+    for fields in kept:
+        with pytest.raises(ValueError, match="released"):
+            _ = fields.id
+
+
 @pytest.mark.parametrize(
     "make",
     [

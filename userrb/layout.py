@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct as python_struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -106,7 +107,7 @@ class Struct:
         """Names the fields of a record in a sample, or in any other bytes.
 
         It holds no view of a sample: the sample can be submitted while it is there, and refuses
-        from then on.
+        from then on. So do the fields of a memoryview when that is released.
 
         Args:
             buffer: A `Sample`, a `bytearray`, a memoryview; to read, `bytes` as well.
@@ -119,13 +120,10 @@ class Struct:
             raise ValueError(f"a record begins at a byte from 0 on, not at {offset}")
         readable = cast("Readable", buffer)
         if not isinstance(buffer, (Sample, bytes, bytearray)):
-            try:
+            with contextlib.suppress(TypeError):  # no buffer, but what can be sliced
                 view = memoryview(cast("Buffer", buffer))
-            except TypeError:
-                pass  # no buffer, but what can be sliced
-            else:
-                # A slice of anything else than bytes counts items.
-                readable = view if view.format == "B" and view.ndim == 1 else view.cast("B")
+                if view.format != "B" or view.ndim != 1 or not isinstance(buffer, memoryview):
+                    readable = view.cast("B")  # a slice of anything else counts items
         return Fields(self, readable, offset)
 
     def pack(self, record: Mapping[str, Any] | None = None, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
