@@ -54,6 +54,7 @@ with (
             waiting.pop(reply["id"]).set_result(reply["root"])
 
     async def main():
+        """Runs three tasks that ask, and one that reads."""
         reader = asyncio.create_task(read_answers())
         tasks = [asyncio.create_task(ask(number)) for number in (100, 200, 300)]
         await asyncio.sleep(0)  # the tasks ask
