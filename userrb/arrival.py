@@ -30,10 +30,11 @@ class Arrival:
 
     def __init__(self, descriptor: Descriptor, ready: Callable[[], bool]) -> None:
         self._map = descriptor
-        self._ready = ready
+        self.ready = ready
         self._end = Descriptor.own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         self._epoll = self._watch()
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Waiters] = WeakKeyDictionary()
+        self.ended = False
 
     def _watch(self) -> select.epoll:
         epoll = select.epoll()
@@ -52,24 +53,34 @@ class Arrival:
         loop = asyncio.get_running_loop()
         waiters = self._loops.get(loop)
         if waiters is None:
-            waiters = self._loops[loop] = Waiters(loop, self._watch(), self._ready)
+            waiters = self._loops[loop] = Waiters(self._watch(), self)
         await waiters.wait(seconds)
+
+    def pass_on(self) -> None:
+        """Wakes the next task of this event loop, if there is more to take."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        waiters = self._loops.get(asyncio.get_running_loop())
+        if waiters is not None and self.ready():
+            waiters.wake()
 
     def end(self) -> None:
         """Wakes all, now and in future."""
+        self.ended = True
         os.eventfd_write(self._end.number, 1)
 
 
 class Waiters:
-    """The tasks of one event loop that wait: they share a descriptor, as the kernel has few."""
+    """The tasks of one event loop that wait: they share a descriptor, as the kernel allows few.
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, epoll: select.epoll, ready: Callable[[], bool]
-    ) -> None:
+    One of them is woken at a time, the longest waiting first: it passes on what it leaves.
+    """
+
+    def __init__(self, epoll: select.epoll, arrival: Arrival) -> None:
         # Not the loop itself: it is the key under which this is kept, and would live as long.
         self._epoll = epoll
-        self._ready = ready
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._arrival = arrival
+        self._waiting: dict[asyncio.Future[None], None] = {}
         self._look: asyncio.TimerHandle | None = None
 
     async def wait(self, seconds: float | None) -> None:
@@ -79,36 +90,43 @@ class Waiters:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         if not self._waiting:
-            loop.add_reader(self._epoll.fileno(), self._wake)
+            loop.add_reader(self._epoll.fileno(), self._edge)
             self._look_later(loop)
-        self._waiting.add(future)
+        self._waiting[future] = None
         timer = None if seconds is None else loop.call_later(seconds, finish, future)
         try:
             await future
         finally:
             if timer:
                 timer.cancel()
-            self._waiting.discard(future)
+            self._waiting.pop(future, None)
             if not self._waiting:
                 loop.remove_reader(self._epoll.fileno())
                 if self._look:
                     self._look.cancel()
 
-    def _wake(self) -> None:
-        self._epoll.poll(0)  # takes the edge; without it the descriptor stays readable
+    def wake(self) -> None:
+        """Wakes the task that waits longest; all of them when there is nothing to come."""
         for future in self._waiting:
-            finish(future)
+            if not future.done():
+                future.set_result(None)
+                if not self._arrival.ended:
+                    break
+
+    def _edge(self) -> None:
+        self._epoll.poll(0)  # takes the edge; without it the descriptor stays readable
+        self.wake()
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
         def look() -> None:
-            if self._ready():
-                self._wake()
+            if self._arrival.ready():
+                self.wake()
             self._look_later(loop)
 
         self._look = loop.call_later(LOOK_SECONDS, look)
 
 
 def finish(future: asyncio.Future[None]) -> None:
-    """Wakes a task, once."""
+    """Ends a wait whose time is over."""
     if not future.done():
         future.set_result(None)

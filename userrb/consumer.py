@@ -339,6 +339,7 @@ class RingBuffer(Unique):
             left = None if deadline is None else max(deadline - time.monotonic(), 0)
             await self._arrival.wait_async(left)
             batch = self._try_take(limit)
+            self._arrival.pass_on()
             if batch._count or (deadline is not None and time.monotonic() >= deadline):
                 return batch
 
