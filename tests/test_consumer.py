@@ -297,6 +297,21 @@ def test_a_sample_ends_a_wait(answers: userrb.RingBuffer, fill: Fill, flags: int
         thread.join()
 
 
+@pytest.mark.parametrize("flags", [0, NO_WAKEUP])
+def test_a_sample_ends_a_tasks_wait(answers: userrb.RingBuffer, fill: Fill, flags: int) -> None:
+    """A waiting task gets what comes, also without a wakeup."""
+
+    async def run() -> None:
+        for turn in range(20):
+            waiting = asyncio.create_task(answers.batch_async())
+            await asyncio.sleep(0)
+            fill(1, turn, flags=flags)
+            batch = await asyncio.wait_for(waiting, 10)
+            assert [number(sample) for sample in batch] == [turn]
+
+    asyncio.run(run())
+
+
 def test_answers_from_an_event(bpf: userrb.BpfObject, answers: userrb.RingBuffer) -> None:
     """What a program submits on an event is iterated over as it comes."""
     with bpf.programs["on_fork"].attach():
