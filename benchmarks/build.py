@@ -68,3 +68,16 @@ def _make(
         )
         made.write_text(key)
     return target
+
+
+def library(name: str) -> Path:
+    """Returns the C library NAME.c, linked with the libbpf that userrb uses."""
+    command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", *_pkg_config("--cflags")]
+    return _make(f"{name}.so", command, [HERE / f"{name}.c"], _pkg_config("--libs"))
+
+
+def bpf_program(name: str) -> Path:
+    """Returns the BPF programs of NAME.bpf.c."""
+    include = f"-I/usr/include/{platform.machine()}-linux-gnu"
+    command = ["clang", "-O2", "-g", "-Wall", "-target", "bpf", include, "-c"]
+    return _make(f"{name}.bpf.o", command, [HERE / f"{name}.bpf.c"], [])

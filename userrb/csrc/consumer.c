@@ -77,10 +77,13 @@ static void reader_store(struct reader *reader)
 	atomic_store(reader->consumer_pos, reader->position);
 }
 
+/* Where a sample is as long as the one before, the processor need not wait for its length to look
+ * at the next one: that takes a branch, which it predicts, and no select. */
 static void reader_scan(struct reader *reader, uint32_t limit)
 {
 	uint64_t position = reader->position, produced = reader_produced(reader);
-	uint32_t count = 0;
+	uint64_t step = BPF_RINGBUF_HDR_SZ;
+	uint32_t count = 0, before = 0;
 
 	while (position < produced && count < limit) {
 		uint32_t header = reader_header(reader, position);
@@ -88,11 +91,16 @@ static void reader_scan(struct reader *reader, uint32_t limit)
 
 		if (header & BPF_RINGBUF_BUSY_BIT)
 			break;
+		if (length != before) {
+			before = length;
+			step = ((uint64_t)BPF_RINGBUF_HDR_SZ + length + 7) & ~(uint64_t)7;
+			__asm__ volatile("" : "+r"(step));	/* keeps the branch */
+		}
 		if (!(header & BPF_RINGBUF_DISCARD_BIT)) {
 			reader->starts[count] = (position & (reader->size - 1)) + BPF_RINGBUF_HDR_SZ;
 			reader->lengths[count++] = length;
 		}
-		position += ((uint64_t)BPF_RINGBUF_HDR_SZ + length + 7) & ~(uint64_t)7;
+		position += step;
 	}
 	reader->count = count;
 	reader->end = position;
