@@ -132,7 +132,12 @@ def test_tc_on_an_interface(
     if not tcx:
         monkeypatch.setattr(attach, "attach_tcx", lambda *_: -errno.EINVAL)
     try:
-        sees(bpf, bpf.programs["on_arrival"].attach(interface="lo"), "arrived", send)
+        first = bpf.programs["on_arrival"].attach(interface="lo")
+    except userrb.BpfError as error:
+        assert "lacks the module sch_ingress" in str(error)  # noqa: PT017 - a kernel without
+        return
+    try:
+        sees(bpf, first, "arrived", send)
         sees(bpf, bpf.programs["on_leaving"].attach(interface="lo", egress=True), "left", send)
         with (
             bpf.programs["on_leaving"].attach(interface="lo"),

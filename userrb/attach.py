@@ -138,6 +138,8 @@ def to_tc(fd: int, index: int, egress: bool, words: str) -> object:
             return TcFilter(fd, index, egress)
         except OSError as error:
             number = error.errno or errno.EINVAL
+            if number == errno.ENOENT:
+                words += " (this kernel has no tcx, and lacks the module sch_ingress for clsact)"
     raise log.failure(number, words)
 
 
