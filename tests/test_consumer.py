@@ -7,6 +7,7 @@ import contextlib
 import errno
 import gc
 import os
+import resource
 import select
 import signal
 import struct
@@ -467,6 +468,33 @@ def test_a_ring_opens_from_a_map_a_descriptor_or_nothing_else(
     for wrong in (None, 1.5, b"x", True):
         with pytest.raises(TypeError):
             userrb.RingBuffer(wrong)  # type: ignore[arg-type]
+
+
+def test_no_more_descriptors_is_an_error_of_the_package(
+    bpf: userrb.BpfObject, answers: userrb.RingBuffer, fill: Fill
+) -> None:
+    """EMFILE, at opening or in the first wait of a task, is a BpfError; the ring works on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def wait() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard))
+        try:
+            await answers.batch_async()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    with pytest.raises(userrb.BpfError) as caught:
+        asyncio.run(wait())
+    assert caught.value.errno == errno.EMFILE
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard))
+    try:
+        with pytest.raises(userrb.BpfError) as caught:
+            userrb.RingBuffer(bpf.maps["answers"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.errno == errno.EMFILE
+    fill(1)
+    assert len(asyncio.run(answers.batch_async())) == 1
 
 
 def test_a_closed_ring_leaves_nothing(bpf: userrb.BpfObject, fill: Fill) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from userrb.descriptor import Descriptor
+from userrb.descriptor import Descriptor, as_bpf_error
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,7 +53,9 @@ class Arrival:
         loop = asyncio.get_running_loop()
         waiters = self._loops.get(loop)
         if waiters is None:
-            waiters = self._loops[loop] = Waiters(self._watch(), self)
+            with as_bpf_error("waiting for samples"):
+                epoll = self._watch()
+            waiters = self._loops[loop] = Waiters(epoll, self)
         await waiters.wait(seconds)
 
     def pass_on(self) -> None:

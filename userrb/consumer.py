@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self, SupportsIndex, cast
 from userrb._libbpf import lib
 from userrb.arrival import Arrival
 from userrb.batch import Batch
-from userrb.descriptor import Descriptor, Unique
-from userrb.errors import BadTimeout, BpfError, RingClosed
+from userrb.descriptor import Descriptor, Unique, as_bpf_error
+from userrb.errors import BadTimeout, RingClosed
 from userrb.map import BpfMap, get_pinned, require_type
 from userrb.mapped import Memory
 from userrb.ring import HasFileno
@@ -64,8 +64,9 @@ class RingBuffer(Unique):
         self._memory: Memory | None = None
         self._map = open_map(map)
         self.size = require_type(self._map.number, lib.BPF_MAP_TYPE_RINGBUF, "BPF_MAP_TYPE_RINGBUF")
-        memory = Memory(self._map.number, self.size, Batch)
-        self._arrival = Arrival(self._map, memory.reader.ready)
+        with as_bpf_error("opening the kernel ring buffer"):
+            memory = Memory(self._map.number, self.size, Batch)
+            self._arrival = Arrival(self._map, memory.reader.ready)
         self._batch: Batch | None = None
         self._memory = memory
 
@@ -400,10 +401,7 @@ def open_map(map_: HasFileno | int | str | os.PathLike[str]) -> Descriptor:
             "a map is a BpfMap, a file descriptor or the path of a pinned map, "
             f"not {type(map_).__name__}"
         )
-    try:
-        return Descriptor(number)
-    except OSError as error:
-        raise BpfError(error.errno, f"{number} is not an open file descriptor") from None
+    return Descriptor(number)
 
 
 def parse_timeout(timeout_ms: SupportsIndex) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn, Self, SupportsIndex
+
+from userrb.errors import BpfError
 
 
 class Unique:
@@ -16,6 +19,15 @@ class Unique:
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Refuses to be copied and pickled: a copy would close what is not its own."""
         raise TypeError(f"cannot copy or pickle {type(self).__name__!r} object")
+
+
+@contextlib.contextmanager
+def as_bpf_error(doing: str) -> Iterator[None]:
+    """Raises what the kernel refuses as one of the package's own exceptions."""
+    try:
+        yield
+    except OSError as error:
+        raise BpfError(error.errno, f"{doing}: {error.strerror}") from None
 
 
 class Descriptor(Unique):
@@ -29,7 +41,8 @@ class Descriptor(Unique):
 
     def __init__(self, number: int) -> None:
         self.number = -1
-        self.number = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+        with as_bpf_error(f"duplicating file descriptor {number}"):
+            self.number = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
 
     @classmethod
     def own(cls, number: int) -> Self:

@@ -140,6 +140,7 @@ class Struct:
         """
         if fast := self._flat and self._flat.compile(self._pack):
             # Stands before the method from now on, and takes a tenth of its time.
+            fast.__doc__ = Struct.pack.__doc__
             vars(self)["pack"] = fast
         return self._pack(record, values)
 
