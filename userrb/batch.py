@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 from userrb._core import Taken
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from userrb.mapped import Memory
 
 
-class Batch(Taken, Sequence[memoryview]):
+class Batch(Taken):
     """The samples that waited in a `RingBuffer`, in their order: a sequence of memoryviews.
 
     Nothing is copied: a view shows the ring's memory, read-only, until the ring goes on with the
