@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from userrb.fields import Fields
-from userrb.values import load, store
+from userrb.values import load, load_records, store
 
 if TYPE_CHECKING:
     from userrb.layout import Field
@@ -66,7 +66,10 @@ class Codec:
         """Returns the value of these bytes."""
         if self.member is None:
             return raw
-        return load(raw, self.member, lambda struct, at: Fields(struct, raw, at))
+        struct = self.member.struct
+        if struct is None:
+            return load(raw, self.member)
+        return load_records(self.member, lambda at: Fields(struct, raw, at))
 
 
 @dataclass(frozen=True)

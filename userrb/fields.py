@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from userrb.values import load, store
+from userrb.values import load, load_records, store
 
 if TYPE_CHECKING:
     from userrb.layout import Field, Struct
@@ -48,16 +48,19 @@ class Fields:
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a field may be anything
         member, start, raw = _find(self, name)
-        buffer = _BUFFER.__get__(self)
-        return load(raw, member, lambda struct, at: Fields(struct, buffer, start + at))
+        struct = member.struct
+        if struct is None:
+            return load(raw, member)
+        buffer = buffer_of(self)
+        return load_records(member, lambda at: Fields(struct, buffer, start + at))
 
     def __setitem__(self, name: str, value: object) -> None:
         member, start, raw = _find(self, name)
         try:
             encoded = store(raw, member, value)
         except ValueError as error:
-            raise ValueError(f"{_LAYOUT.__get__(self).name}.{name}: {error}") from None
-        _BUFFER.__get__(self)[start : start + member.size] = encoded
+            raise ValueError(f"{layout_of(self).name}.{name}: {error}") from None
+        buffer_of(self)[start : start + member.size] = encoded
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a field may be anything
         try:
@@ -72,14 +75,14 @@ class Fields:
             raise AttributeError(error.args[0]) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_LAYOUT.__get__(self).fields)
+        return iter(layout_of(self).fields)
 
     def __dir__(self) -> Iterator[str]:
         return iter(self)
 
     def __bytes__(self) -> bytes:
-        layout, offset = _LAYOUT.__get__(self), _OFFSET.__get__(self)
-        return bytes(_BUFFER.__get__(self)[offset : offset + layout.size])
+        layout, offset = layout_of(self), offset_of(self)
+        return bytes(buffer_of(self)[offset : offset + layout.size])
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Fields):
@@ -89,21 +92,21 @@ class Fields:
         return NotImplemented
 
     def __hash__(self) -> int:
-        if not isinstance(_BUFFER.__get__(self), bytes):
+        if not isinstance(buffer_of(self), bytes):
             raise TypeError("the fields of a record that can change are not hashable")
         return hash(tuple(self[name] for name in self))
 
     def __reduce__(self) -> tuple[type[Fields], tuple[Struct, Readable, int]]:
-        return Fields, (_LAYOUT.__get__(self), _BUFFER.__get__(self), _OFFSET.__get__(self))
+        return Fields, (layout_of(self), buffer_of(self), offset_of(self))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={self[name]!r}" for name in self)
-        return f"<{_LAYOUT.__get__(self).name or 'struct'}: {values}>"
+        return f"<{layout_of(self).name or 'struct'}: {values}>"
 
 
 def _find(fields: Fields, name: str) -> tuple[Field, int, bytes]:
     """Returns a member, the byte at which it begins, and its bytes."""
-    layout, buffer, base = _LAYOUT.__get__(fields), _BUFFER.__get__(fields), _OFFSET.__get__(fields)
+    layout, buffer, base = layout_of(fields), buffer_of(fields), offset_of(fields)
     member = layout.fields.get(name)
     if member is None:
         known = ", ".join(layout.fields)
@@ -124,5 +127,6 @@ def _find(fields: Fields, name: str) -> tuple[Field, int, bytes]:
 _LAYOUT: Any = vars(Fields)["_struct"]
 _BUFFER: Any = vars(Fields)["_buffer"]
 _OFFSET: Any = vars(Fields)["_offset"]
+layout_of, buffer_of, offset_of = _LAYOUT.__get__, _BUFFER.__get__, _OFFSET.__get__
 for _slot in Fields.__slots__:
     delattr(Fields, _slot)

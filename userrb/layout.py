@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import struct as python_struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from userrb._core import Bytes
-
-
-compiled = lru_cache(python_struct.Struct)
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,13 @@ class Field:
         """Bytes of what the code stands for."""
         return python_struct.calcsize("=" + self.code)
 
-    @property
+    @cached_property
     def packer(self) -> python_struct.Struct:
         """Python's `struct` of all values; of a number or an array of them."""
-        return compiled(f"={prod(self.shape)}{self.code}")
+        return python_struct.Struct(f"={prod(self.shape)}{self.code}")
+
+    def __reduce__(self) -> tuple[type[Field], tuple[Any, ...]]:
+        return Field, tuple(getattr(self, part.name) for part in fields(self))
 
     def of_length(self, length: int) -> Field:
         """Returns a flexible array as one of this length."""
@@ -146,13 +146,13 @@ class Struct:
 
     def _pack(self, record: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bytes:
         buffer = bytearray(self.size)
-        fields = Fields(self, buffer, 0)
+        named = Fields(self, buffer, 0)
         for name, value in {**(record or {}), **values}.items():
             member = self.fields.get(name)
             if member and member.stride:
                 self._append(buffer, member, value)
             else:
-                setattr(fields, name, value)
+                setattr(named, name, value)
         return bytes(buffer)
 
     def __reduce__(self) -> tuple[type[Struct], tuple[str, int, Mapping[str, Field]]]:
@@ -179,8 +179,8 @@ class Struct:
                 f"a record of struct {self.name} at byte {offset} has {self.size} bytes, "
                 f"and the data have {len(raw)}"
             )
-        fields = Fields(self, raw, offset)
-        return {name: plain(fields[name]) for name in self.fields}
+        named = Fields(self, raw, offset)
+        return {name: plain(named[name]) for name in self.fields}
 
     @cached_property
     def _flat(self) -> Flat | None:

@@ -10,23 +10,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any, SupportsBytes, TypeAlias
 
 if TYPE_CHECKING:
-    from userrb.layout import Field, Struct
+    from userrb.layout import Field
 
-    Record: TypeAlias = Callable[[Struct, int], Any]
+    Record: TypeAlias = Callable[[int], Any]
 
 
-def load(raw: bytes, member: Field, record: Record) -> Any:  # noqa: ANN401 - it may be anything
-    """Returns the value of a member.
-
-    Args:
-        raw: Its bytes.
-        member: Where it is, and what.
-        record: Makes the value of a struct of this layout, so many bytes into the member.
-    """
-    if member.struct:
-        starts = range(0, member.item_size * prod(member.shape), member.item_size or 1)
-        parts = [record(member.struct, start) for start in starts or [0] * prod(member.shape)]
-        return nest(tuple(parts), member.shape)
+def load(raw: bytes, member: Field) -> Any:  # noqa: ANN401 - a field may be anything
+    """Returns the value of a member that is no struct."""
     if member.bits:
         return get_bits(raw, member)
     if member.code == "s":
@@ -34,6 +24,13 @@ def load(raw: bytes, member: Field, record: Record) -> Any:  # noqa: ANN401 - it
         texts = (raw[i * size : (i + 1) * size] for i in range(prod(member.shape)))
         return nest(tuple(texts), member.shape)
     return nest(member.packer.unpack(raw), member.shape)
+
+
+def load_records(member: Field, record: Record) -> Any:  # noqa: ANN401 - as above
+    """Returns the structs of a member, each made from its layout and its place in the member."""
+    starts = range(0, member.item_size * prod(member.shape), member.item_size or 1)
+    parts = (record(start) for start in starts or [0] * prod(member.shape))
+    return nest(tuple(parts), member.shape)
 
 
 def store(raw: bytes, member: Field, value: object) -> bytes:
