@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import costs, machine, memory, page, tables, through, waits
+from benchmarks import answers, costs, machine, memory, page, tables, through, waits
 from benchmarks.effort import Effort
 from benchmarks.figures import Figure
 from benchmarks.goals import GOALS, Verdict
@@ -15,6 +15,7 @@ from benchmarks.results import LATEST, RECORDED, Results
 KINDS: dict[str, Callable[[Effort], list[Figure]]] = {
     "what a sample costs": costs.measure,
     "through the kernel": through.measure,
+    "reading answers": answers.measure,
     "waiting": waits.measure,
     "memory": memory.measure,
 }
