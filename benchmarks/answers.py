@@ -20,6 +20,9 @@ from benchmarks.figures import Figure, compare
 from benchmarks.results import Results
 from benchmarks.rig import Miscount
 
+now = time.perf_counter_ns
+"""The clock, whose own time is taken off: it is a tenth of what a hundred answers take."""
+
 GROUP = "Reading an answer"
 UNIT = "ns"
 WAITING = (100, 1000, 8000)
@@ -49,27 +52,27 @@ class Scene:
 
     def by_batch(self, count: int) -> int:
         """Returns the nanoseconds that `batch` takes."""
-        start = time.perf_counter_ns()
+        before, start = now(), now()
         batch = self.ring.batch()
-        elapsed = time.perf_counter_ns() - start
+        elapsed = now() - start
         require(len(batch), count)
-        return elapsed
+        return elapsed - (start - before)
 
     def by_copy(self, count: int) -> int:
         """Returns the nanoseconds that `batch` and a copy of all answers take."""
-        start = time.perf_counter_ns()
+        before, start = now(), now()
         copy = self.ring.batch().tobytes()
-        elapsed = time.perf_counter_ns() - start
+        elapsed = now() - start
         require(len(copy), count * self.size)
-        return elapsed
+        return elapsed - (start - before)
 
     def by_views(self, count: int) -> int:
         """Returns the nanoseconds that a loop over the answers takes."""
-        start = time.perf_counter_ns()
+        before, start = now(), now()
         seen = sum(1 for _ in self.ring.samples(timeout_ms=0))
-        elapsed = time.perf_counter_ns() - start
+        elapsed = now() - start
         require(seen, count)
-        return elapsed
+        return elapsed - (start - before)
 
 
 WAYS: dict[str, tuple[str, Callable[[Scene, int], int]]] = {

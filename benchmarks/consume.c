@@ -24,13 +24,21 @@ void consume_close(void *ring)
 	ring_buffer__free(ring);
 }
 
-/* Returns how long it took, in nanoseconds; how many samples there were, in count. */
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+/* Returns how long it took, in nanoseconds, without the clock's own time; how many samples there
+ * were, in count. */
 int64_t consume(void *ring, int *count)
 {
-	struct timespec begun, ended;
+	int64_t before = now(), begun = now(), ended;
 
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	*count = ring_buffer__consume(ring);
-	clock_gettime(CLOCK_MONOTONIC, &ended);
-	return (ended.tv_sec - begun.tv_sec) * 1000000000 + ended.tv_nsec - begun.tv_nsec;
+	ended = now();
+	return ended - begun - (begun - before);
 }
