@@ -77,6 +77,7 @@ def test_a_tracepoint(bpf: userrb.BpfObject, tracefs: None) -> None:
     """A program without a target in its section is attached to a tracepoint by name."""
     link = bpf.programs["on_fork"].attach(tracepoint="sched/sched_process_fork")
     sees(bpf, link, "forks", fork)
+    sees(bpf, bpf.programs["on_named_fork"].attach(), "forks", fork)
     with pytest.raises(userrb.ObjectNotFound, match="'sched/nowhere'"):
         bpf.programs["on_fork"].attach(tracepoint="sched/nowhere")
     with pytest.raises(userrb.BpfError, match="takes a category") as caught:
@@ -106,12 +107,15 @@ def test_a_kprobe_or_a_clear_error(bpf: userrb.BpfObject) -> None:
     program = bpf.programs["on_exit"]
     if KPROBES.exists():
         sees(bpf, program.attach(kprobe="do_exit"), "exits", fork)
+        sees(bpf, bpf.programs["on_named_exit"].attach(), "exits", fork)
         with pytest.raises(userrb.BpfError, match="'nowhere_at_all'"):
             program.attach(kretprobe="nowhere_at_all")
     else:
         with pytest.raises(userrb.BpfError, match=r"no kprobes \(CONFIG_KPROBES\)") as caught:
             program.attach(kretprobe="do_exit")
         assert caught.value.errno == errno.EOPNOTSUPP
+        with pytest.raises(userrb.BpfError, match=r"kprobe/do_exit: .* no kprobes"):
+            bpf.programs["on_named_exit"].attach()
 
 
 def test_xdp_on_an_interface(bpf: userrb.BpfObject) -> None:
@@ -181,6 +185,8 @@ def test_a_target_that_does_not_suit(bpf: userrb.BpfObject) -> None:
         programs["on_fork"].attach()
     with pytest.raises(TypeError, match="one target, not to tracepoint and interface"):
         programs["on_fork"].attach(tracepoint="a/b", interface="lo")
+    with pytest.raises(ValueError, match="null byte"):
+        programs["on_fork"].attach(tracepoint="sched/sched_switch\0")
     with pytest.raises(TypeError, match="egress is for tc"):
         programs["on_frame"].attach(interface="lo", egress=True)
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

@@ -44,6 +44,7 @@ ffi.cdef("""
     const void *bpf_map__initial_value(struct bpf_map *map, size_t *size);
 
     const char *bpf_program__name(const struct bpf_program *prog);
+    const char *bpf_program__section_name(const struct bpf_program *prog);
     int bpf_program__fd(const struct bpf_program *prog);
     int bpf_program__type(const struct bpf_program *prog);
     struct bpf_link *bpf_program__attach(const struct bpf_program *prog);

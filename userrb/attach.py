@@ -12,6 +12,7 @@ from userrb._libbpf import ffi, lib
 from userrb.descriptor import Descriptor
 from userrb.errors import BpfError, ObjectNotFound
 from userrb.link import TcFilter, of_libbpf
+from userrb.map import encode
 
 if TYPE_CHECKING:
     from userrb._libbpf import CData
@@ -49,13 +50,16 @@ def attach(
     """
     words = f"attaching program {program.name!r} (type {program.type})"
     if not given:
-        return link(words, lambda: lib.bpf_program__attach(handle))
+        return to_section(handle, words)
     ((kind, target),) = given.items()
     words += f" to {kind} {os.fspath(target) if kind == 'cgroup' else target!r}"
     if kind == "tracepoint":
         return to_tracepoint(program, handle, target, words)
     if kind in ("kprobe", "kretprobe"):
-        return to_kprobe(handle, target, kind == "kretprobe", words)
+        return to_kprobe(
+            lambda: lib.bpf_program__attach_kprobe(handle, kind == "kretprobe", encode(target)),
+            words,
+        )
     if kind == "cgroup":
         return to_cgroup(handle, target, words)
     index = find_interface(target, words)
@@ -75,28 +79,42 @@ def link(words: str, call: Callable[[], CData]) -> CData:
     return of_libbpf(made)
 
 
+def to_section(handle: CData, words: str) -> CData:
+    """Attaches to what the section names."""
+    section = ffi.string(lib.bpf_program__section_name(handle)).decode()
+    if section.startswith(("kprobe/", "kretprobe/")):
+        return to_kprobe(lambda: lib.bpf_program__attach(handle), f"{words} to {section}")
+    if section.startswith(("tp/", "tracepoint/")):
+        words = tracefs_hint(words)
+    return link(words, lambda: lib.bpf_program__attach(handle))
+
+
 def to_tracepoint(program: Named, handle: CData, target: str, words: str) -> CData:
     """Attaches to a tracepoint: category and name, or only the name of a raw one."""
     category, slash, name = target.rpartition("/")
     if program.type.startswith("raw_tracepoint"):
-        event = name.encode()
+        event = encode(name)
         return link(words, lambda: lib.bpf_program__attach_raw_tracepoint(handle, event))
     if not slash:
         raise BpfError(errno.EINVAL, f"{words}: it takes a category, as in 'sched/sched_switch'")
-    if not any(map(os.path.exists, EVENTS)):
-        words += " (first: mount -t tracefs tracefs /sys/kernel/tracing)"
+    words = tracefs_hint(words)
     return link(
         words,
-        lambda: lib.bpf_program__attach_tracepoint(handle, category.encode(), name.encode()),
+        lambda: lib.bpf_program__attach_tracepoint(handle, encode(category), encode(name)),
     )
 
 
-def to_kprobe(handle: CData, target: str, at_return: bool, words: str) -> CData:
+def tracefs_hint(words: str) -> str:
+    """Adds what to do where tracepoints cannot be found by name."""
+    if not any(map(os.path.exists, EVENTS)):
+        words += " (first: mount -t tracefs tracefs /sys/kernel/tracing)"
+    return words
+
+
+def to_kprobe(call: Callable[[], CData], words: str) -> CData:
     """Attaches to a function of the kernel's."""
     try:
-        return link(
-            words, lambda: lib.bpf_program__attach_kprobe(handle, at_return, target.encode())
-        )
+        return link(words, call)
     except BpfError as error:
         if os.path.exists(KPROBES):  # noqa: PTH110 - pathlib takes longer to import than userrb
             raise

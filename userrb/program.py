@@ -134,7 +134,7 @@ class BpfProgram(Unique):
         """Attaches the program: to the target, or else to what its section names.
 
         A section names a target if it is one such as `tp/sched/sched_switch`,
-        `raw_tp/sched_switch`, `kprobe/do_exit` or `fentry/do_exit`. Others need one of these:
+        `raw_tp/sched_switch` or `kprobe/do_exit`. Others need one of these:
 
         Args:
             tracepoint: `"sched/sched_switch"`, for `SEC("tp")`; for `SEC("raw_tp")`, which does

@@ -12,6 +12,20 @@ int on_fork(void *context)
 	return 0;
 }
 
+SEC("tp/sched/sched_process_fork")
+int on_named_fork(void *context)
+{
+	__sync_fetch_and_add(&forks, 1);
+	return 0;
+}
+
+SEC("kprobe/do_exit")
+int on_named_exit(void *context)
+{
+	__sync_fetch_and_add(&exits, 1);
+	return 0;
+}
+
 SEC("raw_tp")
 int on_fork_raw(void *context)
 {
