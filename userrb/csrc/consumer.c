@@ -39,9 +39,12 @@ struct taken {
 	unsigned long long turn;
 };
 
-static PyTypeObject *taken_type;
-static allocfunc reader_alloc;
-static freefunc reader_free;
+/* Nothing static: the types belong to the module of one interpreter. */
+static void object_free(PyObject *self, PyTypeObject *type)
+{
+	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+	Py_DECREF(type);
+}
 
 /* Held for a scan at most, and never while Python code can run. */
 static void reader_lock(struct reader *reader)
@@ -270,8 +273,7 @@ static void taken_dealloc(PyObject *self)
 
 	Py_XDECREF(taken->memory);
 	Py_XDECREF(taken->views);
-	((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-	Py_DECREF(type);
+	object_free(self, type);
 }
 
 static PyMethodDef taken_methods[] = {
@@ -343,6 +345,21 @@ static int reader_map(struct reader *reader, int fd)
 	return 0;
 }
 
+/* False with an exception set. */
+static bool is_batch_type(PyObject *module, PyObject *batch)
+{
+	PyObject *taken = module ? PyObject_GetAttrString(module, "Taken") : NULL;
+	int result;
+
+	if (!taken)
+		return false;
+	result = PyObject_IsSubclass(batch, taken);
+	Py_DECREF(taken);
+	if (!result)
+		PyErr_SetString(PyExc_TypeError, "a class of batches is needed");
+	return result == 1;
+}
+
 static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
 	uint32_t room;
@@ -354,9 +371,9 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *keywor
 	(void)keywords;
 	if (!PyArg_ParseTuple(args, "iIOO", &fd, &size, &views, &batch))
 		return NULL;
-	if (!PyType_Check(batch) || !PyType_IsSubtype((PyTypeObject *)batch, taken_type))
-		return PyErr_Format(PyExc_TypeError, "a class of batches is needed");
-	reader = (struct reader *)reader_alloc(type, 0);
+	if (!is_batch_type(PyType_GetModule(type), batch))
+		return NULL;
+	reader = (struct reader *)PyType_GenericAlloc(type, 0);
 	if (!reader)
 		return NULL;
 	reader->page = sysconf(_SC_PAGESIZE);
@@ -391,8 +408,7 @@ static void reader_dealloc(PyObject *self)
 	PyMem_Free(reader->lengths);
 	Py_XDECREF(reader->views);
 	Py_XDECREF((PyObject *)reader->batch);
-	reader_free(self);
-	Py_DECREF(type);
+	object_free(self, type);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -429,25 +445,20 @@ static PyType_Spec reader_spec = {
 	.slots = reader_slots,
 };
 
-static PyTypeObject *type_add(PyObject *module, PyType_Spec *spec)
+static int type_add(PyObject *module, PyType_Spec *spec)
 {
-	PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+	PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+	int result;
 
-	if (type && PyModule_AddType(module, type))
-		Py_CLEAR(type);
-	return type;
+	if (!type)
+		return -1;
+	result = PyModule_AddType(module, (PyTypeObject *)type);
+	Py_DECREF(type);
+	return result;
 }
 
 /* -1 with an exception set. */
 int reader_type_add(PyObject *module)
 {
-	PyTypeObject *type = type_add(module, &reader_spec);
-
-	taken_type = type_add(module, &taken_spec);
-	if (!type || !taken_type)
-		return -1;
-	reader_alloc = PyType_GetSlot(type, Py_tp_alloc);
-	reader_free = PyType_GetSlot(type, Py_tp_free);
-	Py_DECREF((PyObject *)type);
-	return 0;
+	return type_add(module, &taken_spec) ? -1 : type_add(module, &reader_spec);
 }
