@@ -20,7 +20,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("zensical")
     # It writes beside its settings only, and they name files from there.
     kept = ("mkdocs.yml", "README.md", "docs", "examples", "includes", "records", "userrb", "proof")
-    for name in kept:
+    for name in (*kept, "house"):
         whole = ROOT / name
         if whole.is_dir():
             shutil.copytree(whole, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
