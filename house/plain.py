@@ -42,4 +42,4 @@ def _docstring(name: str) -> str:
     found: object = importlib.import_module(module)
     for part in rest.split("."):
         found = getattr(found, part)
-    return pydoc.plain(pydoc.render_doc(found, "%s")).strip()
+    return pydoc.plain(pydoc.TextDoc().document(found, name)).strip()

@@ -66,7 +66,8 @@ def test_every_example_shows_where_it_ran(site: Path) -> None:
 
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
     """The API reference has each name of `__all__`, and each public method of the classes."""
-    ids = {tag["id"] for tag in content(site / "userrb/reference/index.html").select("[id]")}
+    pages = (site / "userrb").rglob("index.html")
+    ids = {tag["id"] for page in pages for tag in content(page).select("[id]")}
     for name in userrb.__all__:
         value = getattr(userrb, name)
         expected = {f"userrb.{name}"}

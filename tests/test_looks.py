@@ -1,0 +1,90 @@
+"""The looks of the built site in a browser: nothing overflows, breaks, fails or leaves the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Reader, reading
+
+KILOBYTES = 100
+_OVERFLOWING = """() => [...document.querySelectorAll('article .language-console pre > code')]
+    .filter(code => code.offsetParent && code.scrollWidth > code.clientWidth)
+    .map(code => code.textContent.slice(0, 200))"""
+# An element that a line break falls into has more boxes than the words that it may break between.
+_BROKEN = """() => [...document.querySelectorAll('article td code, article th code')]
+    .filter(code => code.offsetParent && code.getClientRects().length >
+        code.textContent.trim().split(/[\\s\\u200b-]+/).length)
+    .map(code => code.textContent)"""
+_CUT = """() => [...document.querySelectorAll('.md-sidebar--primary .md-ellipsis')]
+    .filter(name => name.offsetParent && name.scrollWidth > name.clientWidth)
+    .map(name => name.textContent.trim())"""
+
+
+@pytest.fixture(scope="module")
+def reader(site: Path) -> Iterator[Reader]:
+    """A browser on the built site."""
+    with reading(site) as one:
+        yield one
+
+
+def found(reader: Reader, script: str, width: int) -> list[str]:
+    """Ask a question on every page, with all tabs of each page in turn."""
+    answers: set[str] = set()
+    with reader.context(viewport={"width": width, "height": 900}) as context:
+        for path in reader.paths:
+            page = reader.open(context, path)
+            # The theme would remember each choice, and scroll to it.
+            for nth in range(4):
+                page.evaluate(
+                    "n => document.querySelectorAll('.tabbed-set').forEach(set => {"
+                    " const tab = set.querySelectorAll(':scope > input')[n];"
+                    " if (tab) tab.checked = true })",
+                    nth,
+                )
+                answers |= {f"{path or 'home'}: {answer}" for answer in page.evaluate(script)}
+            page.close()
+    return sorted(answers)
+
+
+def test_commands_and_output_fit_at_1440_pixels(reader: Reader) -> None:
+    """No console block of any page has to be scrolled on a laptop."""
+    assert found(reader, _OVERFLOWING, 1440) == []
+
+
+def test_long_names_in_the_navigation_are_not_cut(reader: Reader) -> None:
+    """The navigation shows each name whole."""
+    assert found(reader, _CUT, 1440) == []
+
+
+def test_no_code_in_a_table_is_broken_inside_a_word_on_a_phone(reader: Reader) -> None:
+    """At 390 pixels a table scrolls, and its names stay in one piece."""
+    assert found(reader, _BROKEN, 390) == []
+
+
+def test_every_page_is_quiet_and_stays_on_its_host(reader: Reader) -> None:
+    """No page asks another host for anything, and none has an error or a warning in the console."""
+    asked: list[str] = []
+    said: list[str] = []
+    with reader.context() as context:
+        for path in reader.paths:
+            page = context.new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on(
+                "console",
+                lambda words: said.append(words.text) if words.type != "log" else None,
+            )
+            page.goto(f"{reader.url}{path}", wait_until="networkidle")
+            page.close()
+    assert len(asked) >= len(reader.paths) > 10
+    assert [url for url in asked if not url.startswith((reader.url, "data:", "blob:"))] == []
+    assert said == []
+
+
+def test_no_page_is_heavy(site: Path) -> None:
+    """The HTML of each page is less than 100 KB."""
+    sizes = {path.relative_to(site): path.stat().st_size for path in site.rglob("*.html")}
+    assert {str(path): size for path, size in sizes.items() if size > KILOBYTES * 1000} == {}
