@@ -1,7 +1,7 @@
-"""What a message costs from user space to a BPF program, through a ring, maps, a run, a socket.
+"""What a message costs from user space to a BPF program, through a ring, maps, a run or a socket.
 
-`python -m benchmarks.ways` measures and prints; `--record` also keeps the figures and writes them on
-the page "When to use this ring".
+`python -m benchmarks.ways` measures and prints; `--record` also keeps the figures and writes them
+on the page "When to use this ring".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.build import CACHE, HERE, ROOT, program
 from benchmarks.figures import Spread
@@ -26,7 +27,7 @@ WAYS = {
     "queue": ("Queue map: `bpf_map_update_elem`; the program pops", "one"),
     "hash": ("Hash map: `bpf_map_update_elem`; the program looks up", "one"),
     "test_run": ("`bpf_prog_test_run_opts` with the message as context", "one"),
-    "socket": ("Datagram socket with a BPF filter: `send`", "one"),
+    "socket": ("Socket with a BPF filter: `send`", "one"),
 }
 """What each way is, and its system calls for each message."""
 
@@ -44,11 +45,9 @@ def measure(rounds: int) -> dict[str, Spread]:
     return {way: Spread.of([float(ns) for name, ns in lines if name == way]) for way in WAYS}
 
 
-def table(recorded: dict[str, object]) -> str:
+def table(recorded: dict[str, Any]) -> str:
     """Write the table of the page."""
-    figures = recorded["figures"]
-    assert isinstance(figures, dict)
-    spreads = {way: Spread(**figures[way]) for way in WAYS}
+    spreads = {way: Spread(**recorded["figures"][way]) for way in WAYS}
     rows = [
         (words, calls, f"{spread(spreads[way])} ns", f"{_times(spreads, way):.1f}")
         for way, (words, calls) in WAYS.items()
@@ -61,7 +60,7 @@ def _times(spreads: dict[str, Spread], way: str) -> float:
     return spreads[way].median / spreads["ring"].median
 
 
-def fresh(text: str, recorded: dict[str, object]) -> str:
+def fresh(text: str, recorded: dict[str, Any]) -> str:
     """Return the page with the recorded figures."""
     before, begin, rest = text.partition("<!-- [WAYS] -->\n")
     _, end, after = rest.partition("<!-- [/WAYS] -->\n")
@@ -70,9 +69,9 @@ def fresh(text: str, recorded: dict[str, object]) -> str:
     return f"{before}{begin}\n{table(recorded)}\n{end}{after}"
 
 
-def load(path: Path = RECORDED) -> dict[str, object]:
+def load(path: Path = RECORDED) -> dict[str, Any]:
     """Read the recorded figures."""
-    recorded: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return recorded
 
 
@@ -83,7 +82,7 @@ def main() -> int:
     arguments = parser.parse_args()
     figures = {way: vars(value) for way, value in measure(ROUNDS).items()}
     where = f"Linux {platform.release()}, {processor()}, in C, {ROUNDS} rounds"
-    recorded: dict[str, object] = {"where": where, "figures": figures}
+    recorded: dict[str, Any] = {"where": where, "figures": figures}
     print(table(recorded))
     if arguments.record:
         RECORDED.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")

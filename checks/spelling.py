@@ -29,7 +29,7 @@ def misspelled(page: Page, words: frozenset[str]) -> Iterator[str]:
 def misspelled_in_markdown(path: Path, words: frozenset[str]) -> Iterator[str]:
     """Do the same for a Markdown file that is not on the site."""
     html = markdown.markdown(
-        path.read_text(encoding="utf-8"), extensions=["fenced_code", "tables", "attr_list"]
+        path.read_text(encoding="utf-8"), extensions=["pymdownx.superfences", "tables", "attr_list"]
     )
     page = Page(path, path)
     for word in unknown_words(prose(BeautifulSoup(html, "html.parser")), words):
