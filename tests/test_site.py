@@ -89,4 +89,4 @@ def test_every_word_that_explains_itself_is_in_the_glossary() -> None:
     for word, meaning in words:
         if word != "eBPF":
             start = re.escape(meaning.split("; ")[0])
-            assert re.search(rf"(?m)^\| {word} \| .*{start}", glossary), word
+            assert re.search(rf"(?m)^\| {word} \{{ #\S+ \}} \| .*{start}", glossary), word
