@@ -42,7 +42,7 @@ SHORT = {
 }
 # As wide as a phone's screen, where its letters are then as large as those of the text. So the name
 # of a bar is above it.
-WIDTH, LEFT, RIGHT = 390, 8, 56
+WIDTH, LEFT, RIGHT = 390, 14, 50
 ROW, BAR, TITLE, AXIS = 38, 14, 44, 36
 SCALE = WIDTH - LEFT - RIGHT
 
