@@ -21,7 +21,7 @@ from proof.errors import ProofError
 from proof.examples import Example, find_examples
 from proof.record import AS_SHOWN, COMMAND, Record, Run, digest, is_shown, read_all
 
-_COLUMNS = ("Kernel", "Architecture", "libbpf", "clang", "cc", "Python", "Date", "Result")
+_COLUMNS = ("Kernel", "Result", "libbpf", "clang", "cc", "Python", "Date", "Architecture")
 
 
 class BadgeExtension(Extension):
@@ -128,7 +128,8 @@ def _badge(record: Record) -> str:
 
 
 def _row(run: Run) -> str:
-    cells = (run.kernel, run.arch, run.libbpf, run.clang, run.cc, run.python, run.date, run.result)
+    # What a phone shows of the table without scrolling comes first.
+    cells = (run.kernel, run.result, run.libbpf, run.clang, run.cc, run.python, run.date, run.arch)
     row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     if run.result == AS_SHOWN:
         return f"<tr>{row}</tr>"

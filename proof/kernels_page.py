@@ -54,7 +54,8 @@ def as_markdown(
     for example, runs in rows:
         title = example.heading.text if example.heading else ""
         where = link(example.page, docs, page, example.id if example.heading else "")
-        name = f"{where}: {title}" if title else where
+        # "Example" says no more than the page's own title.
+        name = where if title in ("", "Example", "Examples") else f"{where}: {title}"
         lines.append(row([name, *(_cell(runs.get(place)) for place in places)]))
     return lines
 

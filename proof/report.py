@@ -7,6 +7,7 @@ those that an author wrote.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -70,14 +71,16 @@ def row(cells: list[str]) -> str:
 
 
 def title_of(path: str, docs: str) -> str:
-    """Name a page by the end of its address, or a file outside the docs by its path."""
+    """Name a page by its title, the first heading; a file outside the docs by its path."""
     name = PurePosixPath(path)
     if not name.is_relative_to(docs):
         return f"`{name}`"
-    inside = name.relative_to(docs).with_suffix("")
-    if inside.name == "index":
-        inside = inside.parent
-    return f"`{inside.name}`" if inside.name else "Home"
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    heading = re.search(r"(?m)^# (.+?)(?: \{[^}]*\})?$", text)
+    return heading[1] if heading else f"`{name.stem}`"
 
 
 def link(path: str, docs: str, page: str, heading: str = "") -> str:
