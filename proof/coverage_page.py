@@ -32,7 +32,7 @@ def as_markdown(coverage: Coverage, docs: str, page: str) -> list[str]:
     """
     lines = [f"**{coverage.percent} %** of {count(coverage.lines)}.", ""]
     for problem in coverage.problems:
-        lines += [f"- `{problem.splitlines()[0]}`"]
+        lines += [f"- ``{problem.splitlines()[0]}``"]
     # A column of noughts says less than the 100 % above it.
     fates = [f for f in _COLUMNS if f is not Fate.NONE or coverage.problems]
     heads = ["Page", "Blocks", *(_COLUMNS[fate] for fate in fates)]
