@@ -25,7 +25,8 @@ def content(path: Path) -> Tag:
 def built(site: Path, page: str) -> Path:
     """Where a page of docs/ is built to."""
     relative = Path(page).relative_to("docs").with_suffix("")
-    return site / ("" if relative.name == "index" else relative) / "index.html"
+    folder = relative.parent if relative.name == "index" else relative
+    return site / folder / "index.html"
 
 
 def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
