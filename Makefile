@@ -92,7 +92,7 @@ matrix: | setup ## run every example on every kernel and with each libbpf; RECOR
 kernels: | setup ## list the kernels; ARGS='--fetch newest' fetches one anew
 	@$(python) -m proof kernels $(ARGS)
 
-check: | setup ## ruff, mypy, and what a reader would stumble over: links, images, spelling
+check: | setup ## ruff, mypy, and checks of the built site: links, images, spelling
 	@$(python) -m ruff check --quiet
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
