@@ -15,7 +15,7 @@ import markdown
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 
-from proof.coverage import cover
+from proof.coverage import Fate, cover
 from proof.page import Site
 from proof.record import read_all
 
@@ -42,7 +42,7 @@ def figures(config: Path, records: Path) -> dict[str, int]:
         "examples": len(kept),
         "kernels": len({run.series for run in runs}),
         "libbpf": len({run.libbpf for run in runs}),
-        "blocks": len(coverage.lines),
+        "blocks": sum(line.fate is not Fate.NONE for line in coverage.lines),
     }
 
 
