@@ -114,3 +114,15 @@ def test_a_lost_reader_is_helped(site: Path) -> None:
             assert link.startswith("/"), link
             urllib.request.urlopen(url + link).close()  # noqa: S310
         server.shutdown()
+
+
+def test_the_footer_has_the_licence_and_the_date(site: Path) -> None:
+    """Every page names both licences; `make` adds the date of the last commit."""
+    footer = BeautifulSoup((site / "index.html").read_text(), "html.parser").select("footer")[0]
+    assert "0BSD" in footer.get_text()
+    assert "MIT" in footer.get_text()
+    git = ["git", "log", "-1", "--format=%cs"]
+    date = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    make = ["make", "--no-print-directory", "--eval", 'footer: ; @echo "$$SITE_FOOTER"', "footer"]
+    said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.strip().endswith(f"Last change: {date}.")
