@@ -20,7 +20,7 @@ where := $(if $(PACKAGE),tests/$(PACKAGE))
 # What the pages are made of, with whole paths, because `docs` is the name of a target too. Folders
 # are in it, so that a file that goes away counts.
 sources := $(shell find $(addprefix $(CURDIR)/, Makefile mkdocs.yml pyproject.toml constraints.txt \
-	$(wildcard *.md) docs examples facts includes proof otherkernel userrb benchmarks tests/pages/test_examples.py \
+	$(wildcard *.md) docs examples facts house includes proof otherkernel userrb benchmarks tests/pages/test_examples.py \
 	tests/pages/conftest.py tests/conftest.py tools/kernel_probe.py) \
 	-name __pycache__ -prune -o ! -name '*.so' ! -name _libbpf.c ! -name docs.h -print 2>/dev/null)
 # The kernel is part of a run's name: another kernel is another run.
@@ -31,6 +31,9 @@ pytest := $(python) -m pytest -q -p no:cacheprovider --junitxml=.cache/tests.xml
 # of the folders of the sources, whose dates count.
 export PATH := $(PATH):/usr/sbin:/sbin
 export PYTHON
+# The footer says when the site last changed, where git knows.
+export SITE_FOOTER := Examples: 0BSD, free to copy. Everything else: MIT. Last change: $(or $(shell git \
+	log -1 --format=%cs 2>/dev/null),unknown).
 # The theme's advertisement would stand in front of whatever went wrong.
 export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE := 1
@@ -60,6 +63,7 @@ docs: | setup ## the same without serving
 # Built aside and then moved: a site that is there is a whole one.
 site/index.html: $(sources) $(shell find $(CURDIR)/records 2>/dev/null) | $(examples)
 	@tools/quietly 'Building the site' $(python) -m mkdocs build --strict --site-dir .cache/site
+	@$(python) -m house .cache/site
 	@rm -rf site
 	@mv .cache/site site
 
@@ -95,13 +99,14 @@ matrix: | setup ## run every example on every kernel and with each libbpf; RECOR
 kernels: | setup ## list the kernels; ARGS='--fetch newest' fetches one anew
 	@$(python) -m otherkernel kernels $(ARGS)
 
-check: | setup ## ruff, mypy, the imports, and what a reader would stumble over: links, images, spelling
+check: | setup ## ruff, mypy, the imports, and checks of the built site: links, images, spelling
 	@$(python) -m ruff check --quiet
 	@$(python) -m ruff format --check --quiet || { echo 'make format would change files.' >&2; exit 1; }
 	@$(python) -m mypy --no-error-summary
 	@tools/quietly 'Looking at who imports whom' .venv/bin/lint-imports
 	@flock .cache/check.lock sh -c "tools/quietly 'Building the site' \
-		$(python) -m mkdocs build --strict --site-dir .cache/checked && $(python) -m checks .cache/checked"
+		$(python) -m mkdocs build --strict --site-dir .cache/checked && \
+		$(python) -m house .cache/checked && $(python) -m checks .cache/checked"
 
 format: | setup ## format the Python code and fix what ruff can fix
 	@$(python) -m ruff check --fix-only --quiet

@@ -62,7 +62,7 @@ def timed(
 def c_loop(rig: Rig, peer: Peer, record_bytes: int, key: str) -> Contestant:
     """Returns the C program's loop."""
     count = rig.room(record_bytes)
-    what = "The C loop once more: how far equal things differ"
+    what = "The C loop, compared with itself"
     request = f"{record_bytes} {count}"
     return Contestant(key, what, record_bytes, count, lambda: peer.ask(request)[0])
 

@@ -1,9 +1,8 @@
-"""What userrb has to reach, and whether a run shows it.
+"""The targets for userrb, and whether a run meets them.
 
-A goal is met when the median meets it. One that the median misses, but a quartile still meets, is
-missed within noise: it is called missed all the same, but only a goal that the better quartile
-misses too makes `make bench` fail. Other work on the machine then seldom fails it, a slower userrb
-always.
+A target is met when the median meets it. If the median misses it, but the better quartile meets it,
+it is missed within noise. Only a target that the better quartile misses as well makes `make bench`
+fail: other work on the machine seldom does that, a slower userrb always.
 """
 
 from __future__ import annotations
@@ -54,13 +53,12 @@ class Goal:
         better = value.high if self.at_least else value.low
         return Verdict.NOISE if sign * better <= sign * limit else Verdict.MISSED
 
-    def shortfall(self, results: Results) -> float:
-        """Returns by how many percent the median misses the limit; negative if it is better."""
+    def shortfall(self, results: Results) -> str:
+        """Returns by how much the median misses the limit: in percent, or of zero in its unit."""
         figure = results.figure(self.key)
         value, limit = self.measured(figure).median, self.limit(figure)
-        if limit == 0:
-            return 0.0 if value == 0 else float("inf")
-        return 100 * (limit - value if self.at_least else value - limit) / limit
+        missing = limit - value if self.at_least else value - limit
+        return f"{100 * missing / limit:.3g} %" if limit else f"{missing:.3g} {self.unit}"
 
 
 def _time(figure: Figure) -> Spread:
@@ -112,7 +110,7 @@ GOALS = (
     Goal("latency", "at most 1.25 times libbpf's", "times", _ratio, _constant(1.25)),
     Goal("interrupt_full", "within 50 ms, every time", "ms", _worst, _constant(50)),
     Goal("interrupt_partly", "within 50 ms, every time", "ms", _worst, _constant(50)),
-    Goal("memory_write", "0 KiB", "KiB", _worst, _constant(0)),
-    Goal("memory_with", "0 KiB", "KiB", _worst, _constant(0)),
-    Goal("memory_submit_many", "0 KiB", "KiB", _worst, _constant(0)),
+    Goal("memory_write", "0 KiB", "KiB", _time, _constant(0)),
+    Goal("memory_with", "0 KiB", "KiB", _time, _constant(0)),
+    Goal("memory_submit_many", "0 KiB", "KiB", _time, _constant(0)),
 )

@@ -26,7 +26,8 @@ def parts(results: Results) -> dict[str, str]:
     return {
         "GOALS": tables.markdown(tables.GOAL_HEAD, list(tables.goal_rows(results))),
         "PICTURE": "".join(
-            f"![{described}]({PICTURE.format(theme)}#only-{theme})\n" for theme in COLOURS
+            f"![{described}]({PICTURE.format(theme)}#only-{theme}){{ .chart }}\n"
+            for theme in COLOURS
         ),
         "FIGURES": figures,
         "MACHINE": tables.markdown(("Part", "What it was"), list(results.machine.items())),

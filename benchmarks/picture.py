@@ -22,7 +22,7 @@ PANELS = (
         "C: reserve, store, submit",
     ),
     (
-        "Nanoseconds from the producer until the BPF program has read a record",
+        "Nanoseconds to produce it and have the kernel read it",
         ("through_submit_many", "packed_fill", "packed_write", "packed_submit_many", "packed_c"),
         "C: one record a sample",
     ),
@@ -40,9 +40,11 @@ SHORT = {
     "packed_submit_many": "500 a sample, submit_many",
     "packed_c": "C: 500 a sample",
 }
-WIDTH, LABELS, RIGHT = 760, 250, 70
-ROW, BAR, TITLE, AXIS = 26, 16, 34, 26
-SCALE = WIDTH - LABELS - RIGHT
+# As wide as a phone's screen, where its letters are then as large as those of the text. So the name
+# of a bar is above it.
+WIDTH, LEFT, RIGHT = 390, 14, 50
+ROW, BAR, TITLE, AXIS = 38, 14, 44, 36
+SCALE = WIDTH - LEFT - RIGHT
 
 Point = tuple[float, float]
 
@@ -106,7 +108,7 @@ def _panel(svg: ET.Element, top: int, title: str, bars: list[Bar], colours: Colo
     last = math.ceil(math.log10(max(bar.value.high for bar in bars)))
 
     def x(value: float) -> float:
-        return LABELS + SCALE * (math.log10(value) - first) / (last - first)
+        return LEFT + SCALE * (math.log10(value) - first) / (last - first)
 
     _text(svg, title, (0, top + 20), colours.text, weight="600")
     bottom = top + TITLE + ROW * len(bars)
@@ -115,8 +117,8 @@ def _panel(svg: ET.Element, top: int, title: str, bars: list[Bar], colours: Colo
         _line(svg, (at, top + TITLE), (at, bottom), colours.grid)
         _text(svg, f"{10.0**power:g}", (at, bottom + 16), colours.text, anchor="middle")
     for number, bar in enumerate(bars):
-        middle = top + TITLE + ROW * number + ROW / 2
-        _text(svg, bar.label, (LABELS - 8, middle + 4.5), colours.text, anchor="end")
+        middle = top + TITLE + ROW * number + ROW - BAR / 2 - 4
+        _text(svg, bar.label, (LEFT, middle - BAR / 2 - 5), colours.text)
         start, end = x(10.0**first), x(bar.value.median)
         rect = ET.SubElement(svg, "rect", fill=colours.c if bar.is_c else colours.userrb, rx="2")
         _place(rect, x=start, y=middle - BAR / 2, width=end - start, height=BAR)

@@ -1,1 +1,1 @@
-"""Checks of the built site: what a reader would stumble over."""
+"""Checks of the built site for what would trip up a reader."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m checks SITE` names what is wrong with the built site."""
+"""The command line: `python -m checks SITE` lists what is wrong with the built site."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def problems(site: Path, docs: Path, words_file: Path) -> Iterator[str]:
     written = [page for page in found if page.source]
     types = admonition_types(site)
     if not written or not types:
-        yield f"{site}: holds no page made from {docs}, or not the theme's styles; build it first"
+        yield f"{site}: has no page made from {docs}, or no theme's styles; build it first"
     yield from broken_links(found, site)
     words = read_words(words_file)
     for page in written:

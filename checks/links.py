@@ -1,4 +1,4 @@
-"""Links: each that stays on the site leads to a file that is there, and to an anchor in it."""
+"""Links: every link within the site leads to an existing file, and to an anchor in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from checks.pages import Page
 
 
 def broken_links(pages: Sequence[Page], site: Path) -> Iterator[str]:
-    """Name the links and images of the site's own that lead nowhere."""
+    """Name the links and images within the site that lead nowhere."""
     by_file = {page.html.resolve(): page for page in pages}
     for page in pages:
         if page.source is None:

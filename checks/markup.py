@@ -1,4 +1,4 @@
-"""Markup: admonitions of a type that the theme knows, images with words, no left-over syntax."""
+"""Markup: the theme knows each admonition, images have alternative text, no syntax is left over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bs4 import Tag
 from checks.pages import Page
 
 _OWN_DETAILS = frozenset({"proof"})
-"""Boxes to unfold that are no admonitions: the badge of an example."""
+"""Boxes to unfold that are not admonitions: the badge of an example."""
 
 _LEFT_OVER = re.compile(r"^\s*(?:!!!|\?\?\?\+?|===|:::|--8<--)\s*\S|\[\w[^\]]*\]\[[^\]]*\]|<!--")
 _PLACEHOLDER = re.compile(
@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(
 
 
 def admonition_types(site: Path) -> frozenset[str]:
-    """Read from the theme's style sheet which types of admonition it draws."""
+    """Read the types of admonition that the theme can draw from its style sheet."""
     sheets = (site / "assets/stylesheets").glob("main.*.css")
     text = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return frozenset(re.findall(r"\.md-typeset (?:details)?\.([a-z]+)\s*>\s*summary", text))
@@ -41,7 +41,7 @@ def unknown_admonitions(page: Page, types: frozenset[str]) -> Iterator[str]:
 
 
 def images_without_words(page: Page) -> Iterator[str]:
-    """Name the images that say nothing to who cannot see them."""
+    """Name the images that tell nothing to a reader who cannot see them."""
     for image in page.article.find_all("img"):
         if not str(image.get("alt") or "").strip():
             name = str(image.get("src"))
@@ -56,7 +56,7 @@ def _is_icon(image: Tag) -> bool:
 
 
 def left_overs(page: Page) -> Iterator[str]:
-    """Name lines of text that were to be markup, or that stand for something yet to come."""
+    """Name lines that should have been markup, and placeholders."""
     for paragraph in page.article.select("p, li, td, h1, h2, h3, h4, h5, h6"):
         text = _text(paragraph)
         if found := _LEFT_OVER.search(text):

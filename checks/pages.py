@@ -39,7 +39,7 @@ class Page:
         return frozenset(str(tag.get("id") or tag.get("name")) for tag in tags)
 
     def where(self, *texts: str) -> str:
-        """Name the place in the source where the first of some texts stands, or else the page."""
+        """Name the first place in the source that has one of some texts, or else the page."""
         if self.source is None:
             return str(self.html)
         lines = self.source.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Spelling: the words of a page that neither the dictionary nor the project's list has."""
+"""Spelling: the words of a page that are in neither the dictionary nor the project's list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_WORD = re.compile(r"\S*(?:[_/@\\=<>\d]|\w\.\w|::|\(\)|[a-z][A-Z])\S*|\b[A-Z]
 
 
 def misspelled(page: Page, words: frozenset[str]) -> Iterator[str]:
-    """Name the words of a page that are in no list, each where it first stands."""
+    """Name the unknown words of a page, each where it first occurs."""
     for word in unknown_words(prose(page.article), words):
         yield f"{page.where(word)}: spelling: {word!r} ({_ADVICE})"
 
@@ -29,7 +29,7 @@ def misspelled(page: Page, words: frozenset[str]) -> Iterator[str]:
 def misspelled_in_markdown(path: Path, words: frozenset[str]) -> Iterator[str]:
     """Do the same for a Markdown file that is not on the site."""
     html = markdown.markdown(
-        path.read_text(encoding="utf-8"), extensions=["fenced_code", "tables", "attr_list"]
+        path.read_text(encoding="utf-8"), extensions=["pymdownx.superfences", "tables", "attr_list"]
     )
     page = Page(path, path)
     for word in unknown_words(prose(BeautifulSoup(html, "html.parser")), words):
@@ -50,7 +50,7 @@ def prose(tag: Tag) -> str:
 
 
 def unknown_words(text: str, words: frozenset[str]) -> list[str]:
-    """Ask aspell for the words that it does not know, and leave out those of the list.
+    """Ask aspell for the words that it does not know, except those of the list.
 
     Args:
         text: Prose.

@@ -14,6 +14,14 @@
       wide.setAttribute("tabindex", "0");
     }
   };
+  // The first of each word that explains itself is reached with the Tab key; all would be too many.
+  const explained = new Set();
+  for (const word of document.querySelectorAll("article p abbr[title], article li abbr[title]")) {
+    if (!explained.has(word.textContent) && !word.closest("a, .doc")) {
+      explained.add(word.textContent);
+      word.setAttribute("tabindex", "0");
+    }
+  }
   improve(document);
   new MutationObserver(() => improve(document)).observe(document.body, {
     childList: true,

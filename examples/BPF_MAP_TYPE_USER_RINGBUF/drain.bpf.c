@@ -25,7 +25,7 @@ static long add(struct bpf_dynptr *sample, void *context)
 	return 0;
 }
 
-/* Runs in the kernel whenever a process or a thread is made. */
+/* Runs in the kernel whenever a process or thread is created. */
 SEC("raw_tp/task_newtask")
 int on_new_task(void *context)
 {

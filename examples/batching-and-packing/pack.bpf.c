@@ -45,7 +45,7 @@ static long many_records(struct bpf_dynptr *sample, void *context)
 	answer->samples++;
 	if (!pack)
 		return 0; /* shorter than a pack */
-	/* The first condition is for the verifier: the count is only what user space says. */
+	/* The first condition is for the verifier: user space could have written any count. */
 	for (__u32 i = 0; i < 500 && i < pack->count; i++) {
 		answer->records++;
 		answer->sum += pack->records[i].value;

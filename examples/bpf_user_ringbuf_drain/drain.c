@@ -55,9 +55,9 @@ int main(void)
 	drain(0);
 	drain(0);
 	drain(0);
-	puts("-- flags that there are not");
+	puts("-- an unknown flag");
 	drain(4);
-	puts("-- who wakes a waiter");
+	puts("-- which flags wake a producer");
 	epoll_fd = epoll_create1(0);
 	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, map_fd, &event);
 	while (epoll_wait(epoll_fd, &event, 1, 100))

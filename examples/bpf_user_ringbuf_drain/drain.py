@@ -24,9 +24,9 @@ with userrb.BpfObject("drain.bpf.o") as bpf, userrb.UserRingBuffer(bpf.maps["sam
     drain(program)
     drain(program)
     drain(program)
-    print("-- flags that there are not")
+    print("-- an unknown flag")
     drain(program, 4)
-    print("-- who wakes a waiter")
+    print("-- which flags wake a producer")
     with select.epoll() as epoll:
         epoll.register(ring.fileno(), select.EPOLLOUT | select.EPOLLET)
         while epoll.poll(0.1):

@@ -9,7 +9,7 @@ struct {
 
 static long skip_two(struct bpf_dynptr *sample, void *context)
 {
-	return 2; /* not allowed: 0 goes on, 1 stops, there is nothing else */
+	return 2; /* not allowed: 0 continues, 1 stops */
 }
 
 SEC("syscall")

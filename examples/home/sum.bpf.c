@@ -5,24 +5,25 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
 	__uint(max_entries, 4096);
-} numbers SEC(".maps");
+} samples SEC(".maps");
 
-static long add(struct bpf_dynptr *sample, void *total)
+/* Called for each sample. */
+static long add(struct bpf_dynptr *sample, void *context)
 {
-	__u32 number = 0;
+	__u64 *sum = context, value;
 
-	bpf_dynptr_read(&number, sizeof(number), sample, 0, 0);
-	*(__u32 *)total += number;
+	if (bpf_dynptr_read(&value, sizeof(value), sample, 0, 0) == 0)
+		*sum += value;
 	return 0;
 }
 
 SEC("syscall")
-int sum(void *context)
+int drain(void *context)
 {
-	__u32 total = 0;
+	__u64 sum = 0;
 
-	bpf_user_ringbuf_drain(&numbers, add, &total, 0);
-	return total;
+	bpf_user_ringbuf_drain(&samples, add, &sum, 0);
+	return sum;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

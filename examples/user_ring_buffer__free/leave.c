@@ -27,7 +27,7 @@ static void leave(int discard)
 	user_ring_buffer__free(ring);
 }
 
-/* Discards the sample that the next drain would look at; nobody has its address any more. */
+/* Discards the sample that the next drain would look at; no pointer to it is left. */
 static void repair(void)
 {
 	long page = sysconf(_SC_PAGESIZE);

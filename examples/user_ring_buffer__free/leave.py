@@ -23,7 +23,7 @@ def leave(map_, killed):
 
 
 def repair(map_, ring):
-    """Discards the sample that the next drain would look at; nobody has it any more."""
+    """Discards the sample that the next drain would look at; no handle has it any more."""
     page = mmap.PAGESIZE
     with mmap.mmap(map_.fileno(), page + 4096, offset=page) as producer:
         at = page + ring.consumer_position % 4096

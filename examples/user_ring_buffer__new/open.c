@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 		return 1;
 	map = bpf_object__find_map_fd_by_name(object, "samples");
 
-	libbpf_set_print(NULL); /* or libbpf says on standard error what it does not like */
+	libbpf_set_print(NULL); /* or libbpf prints errors to standard error */
 	open_ring("an array map", bpf_object__find_map_fd_by_name(object, "numbers"));
 	open_ring("standard output", STDOUT_FILENO);
 	first = open_ring("a user ring buffer", map);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reserves a sample and submits it as it is; says what came of it. */
+/* Reserves a sample and submits it as it is; says what happened. */
 static void *produce(struct user_ring_buffer *ring, __u32 size)
 {
 	void *sample = user_ring_buffer__reserve(ring, size);
@@ -37,7 +37,7 @@ int main(void)
 	puts("-- what a sample takes");
 	for (i = 0; i < 4; i++) {
 		sample = user_ring_buffer__reserve(ring, sizes[i]);
-		next = user_ring_buffer__reserve(ring, 0); /* the next sample stands behind it */
+		next = user_ring_buffer__reserve(ring, 0); /* the next sample is right behind it */
 		printf("%4u bytes: %td of the ring\n", sizes[i], next - sample);
 		user_ring_buffer__submit(ring, sample);
 		user_ring_buffer__submit(ring, next);

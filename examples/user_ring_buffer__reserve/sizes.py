@@ -5,7 +5,7 @@ import userrb
 
 
 def produce(ring, size):
-    """Reserves a sample and submits it as it is; says what came of it."""
+    """Reserves a sample and submits it as it is; says what happened."""
     try:
         ring.submit(ring.reserve(size))
         print(f"{size:4} bytes: a sample")

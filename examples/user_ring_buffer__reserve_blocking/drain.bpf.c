@@ -14,7 +14,7 @@ static long add(struct bpf_dynptr *sample, void *context)
 
 	if (bpf_dynptr_read(&value, sizeof(value), sample, 0, 0) == 0)
 		*total += value;
-	return 0; /* 0: go on, 1: stop */
+	return 0; /* 0: continue, 1: stop */
 }
 
 SEC("syscall")

@@ -7,7 +7,7 @@ struct {
 	__uint(max_entries, 4096);
 } samples SEC(".maps");
 
-/* Writes the values down in the order in which they come: 1, 2, 3 make 123. */
+/* Notes the values in the order in which they come: 1, 2, 3 make 123. */
 static long note(struct bpf_dynptr *sample, void *context)
 {
 	__u32 *digits = context, value;

@@ -71,7 +71,7 @@ def _end(page: Page, example: Example) -> int:
 def _badge(record: Record) -> str:
     """Write the badge; it holds no `<pre>`, so that it can never be taken for an example."""
     series = list(dict.fromkeys(run.series for run in record.shown))
-    names = ["Kernel", "Architecture", *_others(record), "Date", "Result"]
+    names = ["Kernel", "Result", *_others(record), "Date", "Architecture"]
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = "".join(_row(run, _others(record)) for run in record.runs)
     return (
@@ -90,12 +90,13 @@ def _others(record: Record) -> list[str]:
 
 def _row(run: Run, others: list[str]) -> str:
     facts = {**run.place, **run.tools}
+    # What a phone shows of the table without scrolling comes first.
     cells = (
         run.kernel,
-        facts["arch"],
+        run.result,
         *(facts.get(name, "") for name in others),
         run.date,
-        run.result,
+        facts["arch"],
     )
     row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     if run.result == AS_SHOWN:

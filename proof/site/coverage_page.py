@@ -18,17 +18,17 @@ _COLUMNS = {
 }
 
 
-def as_markdown(coverage: Coverage, docs: str, page: str) -> list[str]:
+def as_markdown(coverage: Coverage, site: Site, page: str) -> list[str]:
     """Write the account as Markdown: what is missing, a table of the pages, a table for each.
 
     Args:
         coverage: The account.
-        docs: The directory of the pages, from the repository's root.
+        site: The site.
         page: The page that it will stand on, from there.
     """
     lines = [f"**{coverage.percent} %** of {count(coverage.lines)}.", ""]
     for problem in coverage.problems:
-        lines += [f"- `{problem.splitlines()[0]}`"]
+        lines += [f"- ``{problem.splitlines()[0]}``"]
     # A column of noughts says less than the 100 % above it.
     fates = [f for f in _COLUMNS if f is not Fate.NONE or coverage.problems]
     heads = ["Page", "Blocks", *(_COLUMNS[fate] for fate in fates)]
@@ -36,15 +36,15 @@ def as_markdown(coverage: Coverage, docs: str, page: str) -> list[str]:
     for path, its in coverage.pages.items():
         counted = Counter(line.fate for line in its)
         numbers = [str(counted[fate]) for fate in fates]
-        lines.append(row([link(path, docs, page), str(len(its)), *numbers]))
+        lines.append(row([link(path, site, page), str(len(its)), *numbers]))
     for path, its in coverage.pages.items():
-        lines += ["", f"## {title_of(path, docs)}", ""]
+        lines += ["", f"## {title_of(path, site)}", ""]
         lines += [row(["Line", "Block", "What became of it"]), row(["--:", "---", "---"])]
-        lines += [_line(line, path, docs, page) for line in its]
+        lines += [_line(line, path, site, page) for line in its]
     return lines
 
 
-def _line(line: Line, path: str, docs: str, page: str) -> str:
+def _line(line: Line, path: str, site: Site, page: str) -> str:
     start = line.block.start
     tabs = " / ".join(tab.label for tab in line.block.tabs)
     what = f"`{line.what}`" + (f" ({tabs})" if tabs else "")
@@ -55,11 +55,11 @@ def _line(line: Line, path: str, docs: str, page: str) -> str:
     if line.fate is Fate.NONE:
         fate = f"**{fate}**"
     heading = line.block.headings[-1].id if line.block.headings else ""
-    if path.startswith(f"{docs}/") and number:
-        number = f"[{number}]({relative(path, docs, page)}{'#' * bool(heading)}{heading})"
+    if path.startswith(f"{site.docs}/") and number:
+        number = f"[{number}]({relative(path, site.docs, page)}{'#' * bool(heading)}{heading})"
     return row([number, what, fate])
 
 
 def report(site: Site) -> list[str]:
     """Write the account of a site, for the page that has the marker."""
-    return as_markdown(cover(site), site.docs, page_with(MARKER, site))
+    return as_markdown(cover(site), site, page_with(MARKER, site))

@@ -49,8 +49,9 @@ def as_markdown(examples: Sequence[Example], site: Site, page: str) -> list[str]
     lines.append(row(["---"] * (len(columns) + 1)))
     for example, runs in rows:
         title = example.heading.text if example.heading else ""
-        where = link(example.page, site.docs, page, example.id if example.heading else "")
-        name = f"{where}: {title}" if title else where
+        where = link(example.page, site, page, example.id if example.heading else "")
+        # "Example" says no more than the page's own title.
+        name = where if title in ("", "Example", "Examples") else f"{where}: {title}"
         lines.append(row([name, *(_cell(runs.get(column)) for column in columns)]))
     return lines
 

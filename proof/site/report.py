@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 from proof.errors import ProofError
@@ -26,30 +27,28 @@ def row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def title_of(path: str, docs: str) -> str:
-    """Name a page by the end of its address, or a file outside the docs by its path."""
+def title_of(path: str, site: Site) -> str:
+    """Name a page by its title, the first heading; a file outside the docs by its path."""
     name = PurePosixPath(path)
-    if not name.is_relative_to(docs):
+    if not name.is_relative_to(site.docs):
         return f"`{name}`"
-    inside = name.relative_to(docs).with_suffix("")
-    if inside.name == "index":
-        inside = inside.parent
-    return f"`{inside.name}`" if inside.name else "Home"
+    heading = re.search(r"(?m)^# (.+?)(?: \{[^}]*\})?$", site.read(path))
+    return heading[1] if heading else f"`{name.stem}`"
 
 
-def link(path: str, docs: str, page: str, heading: str = "") -> str:
+def link(path: str, site: Site, page: str, heading: str = "") -> str:
     """Write a link to a page, or just the name of what is not on the site.
 
     Args:
         path: The page's path from the repository's root.
-        docs: The directory of the pages, from there.
+        site: The site.
         page: The page that the link will stand on, from the docs directory.
         heading: The id of a heading there.
     """
-    title = title_of(path, docs)
-    if not path.startswith(f"{docs}/"):
+    title = title_of(path, site)
+    if not path.startswith(f"{site.docs}/"):
         return title
-    return f"[{title}]({relative(path, docs, page)}{'#' * bool(heading)}{heading})"
+    return f"[{title}]({relative(path, site.docs, page)}{'#' * bool(heading)}{heading})"
 
 
 def relative(path: str, docs: str, page: str) -> str:

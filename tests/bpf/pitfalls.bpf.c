@@ -19,7 +19,7 @@ int drain(void *context)
 	return bpf_user_ringbuf_drain(&samples, take, NULL, 0);
 }
 
-/* As docs/guides/pitfalls.md advises: until a call takes less than the most it can. */
+/* As docs/guides/pitfalls/order.md advises: until a call takes less than the most it can. */
 SEC("syscall")
 int drain_all(void *context)
 {

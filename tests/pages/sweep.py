@@ -27,6 +27,8 @@ ROOT = Path(__file__).parent.parent.parent
 KNOWN = ROOT / ".cache/swept.json"
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 720}
+LAPTOP = {"width": 1440, "height": 900}
+SMALL = {"width": 390, "height": 900}
 # The last work of the theme's script on a block of code is its copy button.
 READY = """() => !document.querySelector('.highlight pre > code') ||
     document.querySelector('.md-code__button, .md-clipboard')"""
@@ -68,6 +70,25 @@ OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e =>
 ).map(e => e.outerHTML.slice(0, 120))"""
 
 
+OVERFLOWING = """() => [...document.querySelectorAll('article .language-console pre > code')]
+    .filter(code => code.offsetParent && code.scrollWidth > code.clientWidth)
+    .map(code => code.textContent.slice(0, 200))"""
+
+CUT = """() => [...document.querySelectorAll('.md-sidebar--primary .md-ellipsis')]
+    .filter(name => name.offsetParent && name.scrollWidth > name.clientWidth)
+    .map(name => name.textContent.trim())"""
+
+# Code that a line break falls into has more boxes than one.
+BROKEN = """() => [...document.querySelectorAll('article td code, article th code')]
+    .filter(code => code.offsetParent && code.getClientRects().length > 1)
+    .map(code => code.textContent)"""
+
+# By hand: the theme would remember each choice, and scroll to it.
+CHOOSE = """n => document.querySelectorAll('.tabbed-set').forEach(set => {
+    const tab = set.querySelectorAll(':scope > input')[n];
+    if (tab) tab.checked = true })"""
+
+
 class Sweep:
     """Visits pages.
 
@@ -94,6 +115,7 @@ class Sweep:
             # Of all rules only those on colours can find something else now.
             colours = {"runOnly": ["color-contrast", "link-in-text-block"]}
             found += [f"dark: {fault}" async for fault in _faults(page, **colours)]
+            found += [f"{each}" async for each in self._cut(page)]
             await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
             width = await page.evaluate("document.scrollingElement.scrollWidth")
             if width > PHONE["width"] or (over := await page.evaluate(OVERFLOW)):
@@ -105,6 +127,20 @@ class Sweep:
             await page.evaluate("kept => Object.assign(localStorage, kept)", remembered)
             return found
 
+    async def _cut(self, page: Page) -> AsyncIterator[str]:
+        """Yield what is cut on a laptop, and names that are broken on a phone, under every tab."""
+        tabs = await page.locator(".tabbed-set > input").count()
+        for nth in range(min(tabs, 4) or 1):
+            await page.evaluate(CHOOSE, nth)
+            for what, viewport, script in (
+                ("cut on a laptop", LAPTOP, OVERFLOWING),
+                ("cut on a laptop", LAPTOP, CUT),
+                ("broken on a phone", SMALL, BROKEN),
+            ):
+                await page.set_viewport_size(viewport)  # type: ignore[arg-type]
+                for text in await page.evaluate(script):
+                    yield f"{what}: {text}"
+
     @asynccontextmanager
     async def _opened(
         self, context: BrowserContext, path: str
@@ -112,7 +148,7 @@ class Sweep:
         found: list[str] = []
 
         def heard(message: ConsoleMessage) -> None:
-            if message.type == "error":
+            if message.type in ("error", "warning"):
                 found.append(f"console: {message.text}")
 
         def asked(request: Request) -> None:

@@ -157,7 +157,8 @@ def test_axe_finds_what_is_wrong(reader: Reader) -> None:
 def test_every_page_is_as_it_should_be(site: Path) -> None:
     """On every page each button copies what the page holds, and the language chosen once is chosen.
 
-    Axe finds nothing in light or dark; at 360 pixels nothing is wider than the screen; and nothing
+    Axe finds nothing in light or dark. At 360 pixels nothing is wider than the screen, at 390 no
+    name in a table is broken, and at 1440 no command and no name in the navigation is cut. Nothing
     is asked of another host, or complains in the console.
     """
     command = [sys.executable, "-m", "tests.pages.sweep", str(site)]

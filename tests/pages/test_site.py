@@ -25,7 +25,8 @@ def content(path: Path) -> Tag:
 def built(site: Path, page: str) -> Path:
     """Where a page of docs/ is built to."""
     relative = Path(page).relative_to("docs").with_suffix("")
-    return site / ("" if relative.name == "index" else relative) / "index.html"
+    folder = relative.parent if relative.name == "index" else relative
+    return site / folder / "index.html"
 
 
 def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
@@ -66,7 +67,8 @@ def test_every_example_shows_where_it_ran(site: Path) -> None:
 
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
     """The API reference has each name of `__all__`, and each public method of the classes."""
-    ids = {tag["id"] for tag in content(site / "userrb/reference/index.html").select("[id]")}
+    pages = (site / "userrb").rglob("index.html")
+    ids = {tag["id"] for page in pages for tag in content(page).select("[id]")}
     for name in userrb.__all__:
         value = getattr(userrb, name)
         expected = {f"userrb.{name}"}
@@ -88,4 +90,4 @@ def test_every_word_that_explains_itself_is_in_the_glossary() -> None:
     for word, meaning in words:
         if word != "eBPF":
             start = re.escape(meaning.split("; ")[0])
-            assert re.search(rf"(?m)^\| {word} \| .*{start}", glossary), word
+            assert re.search(rf"(?m)^\| {word} \{{ #\S+ \}} \| .*{start}", glossary), word

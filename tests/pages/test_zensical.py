@@ -29,6 +29,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "records",
         "userrb",
         "proof",
+        "house",
     )
     for name in kept:
         whole = ROOT / name

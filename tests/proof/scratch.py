@@ -55,6 +55,7 @@ class Scratch:
         abbreviations = root / "includes/abbreviations.md"
         abbreviations.parent.mkdir()
         abbreviations.touch()
+        shutil.copytree(ROOT / "includes/theme", root / "includes/theme")
         (root / "examples").mkdir()
         shutil.copytree(ROOT / "docs/assets", root / "docs/assets")
 

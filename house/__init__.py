@@ -1,0 +1,1 @@
+"""This site's own: figures in its sentences, and files for robots and language models."""
