@@ -15,7 +15,7 @@ LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 def pkg_config(*arguments: str) -> list[str]:
-    """Returns what pkg-config says of libbpf, or ends the build with words on what to install."""
+    """Return what pkg-config says of libbpf, or ends the build with words on what to install."""
     query = ["pkg-config", *arguments, "libbpf >= 1.1"]
     try:
         return subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()

@@ -32,7 +32,7 @@ def run(effort: Effort) -> Results:
 
 
 def report(results: Results) -> int:
-    """Prints the results; returns 1 if a goal is missed by more than noise."""
+    """Print the results; return 1 if a goal is missed by more than noise."""
     for heading, figures in tables.groups(results):
         print(f"\n{heading}\n")
         print(tables.plain(tables.FIGURE_HEAD, list(tables.figure_rows(figures))), end="")
@@ -44,7 +44,7 @@ def report(results: Results) -> int:
 
 
 def main() -> int:
-    """Does what the command line says."""
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--record", action="store_true", help="keep the run, and redraw the page")

@@ -44,14 +44,14 @@ class Scene:
         self.handle = ctypes.c_void_p(self.c.consume_open(ring.fileno()))
 
     def by_libbpf(self, count: int) -> int:
-        """Returns the nanoseconds that one call of libbpf's takes."""
+        """Return the nanoseconds that one call of libbpf's takes."""
         taken = ctypes.c_int()
         elapsed = int(self.c.consume(self.handle, ctypes.byref(taken)))
         require(taken.value, count)
         return elapsed
 
     def by_batch(self, count: int) -> int:
-        """Returns the nanoseconds that `batch` takes."""
+        """Return the nanoseconds that `batch` takes."""
         before, start = now(), now()
         batch = self.ring.batch()
         elapsed = now() - start
@@ -59,7 +59,7 @@ class Scene:
         return elapsed - (start - before)
 
     def by_copy(self, count: int) -> int:
-        """Returns the nanoseconds that `batch` and a copy of all answers take."""
+        """Return the nanoseconds that `batch` and a copy of all answers take."""
         before, start = now(), now()
         copy = self.ring.batch().tobytes()
         elapsed = now() - start
@@ -67,7 +67,7 @@ class Scene:
         return elapsed - (start - before)
 
     def by_views(self, count: int) -> int:
-        """Returns the nanoseconds that a loop over the answers takes."""
+        """Return the nanoseconds that a loop over the answers takes."""
         before, start = now(), now()
         seen = sum(1 for _ in self.ring.samples(timeout_ms=0))
         elapsed = now() - start
@@ -83,14 +83,14 @@ WAYS: dict[str, tuple[str, Callable[[Scene, int], int]]] = {
 
 
 def require(found: int, expected: int) -> None:
-    """Raises Miscount where a turn did not read what was there."""
+    """Raise Miscount where a turn did not read what was there."""
     if found != expected:
         raise Miscount(f"{found} were read instead of {expected}")
 
 
 @contextmanager
 def scene() -> Iterator[Scene]:
-    """Opens a ring for one of the two: userrb remembers where it stood."""
+    """Open a ring for one of the two: userrb remembers where it stood."""
     with (
         userrb.BpfObject(bpf_program("answers")) as bpf,
         userrb.RingBuffer(bpf.maps["answers"]) as ring,
@@ -101,7 +101,7 @@ def scene() -> Iterator[Scene]:
 
 
 def turn(made: Scene, count: int, way: Callable[[Scene, int], int]) -> float:
-    """Returns the nanoseconds of an answer."""
+    """Return the nanoseconds of an answer."""
     elapsed = 0
     for _ in range(TURNS):
         made.fill.test_run(ctx=struct.pack("=I", count))

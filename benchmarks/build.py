@@ -20,7 +20,7 @@ COMPILED_AS = "gcc -O2 for C, clang -O2 for BPF, userrb with the flags of setup.
 
 
 def bpf_object(ring_bytes: int) -> Path:
-    """Returns the BPF programs for a ring of this size."""
+    """Return the BPF programs for a ring of this size."""
     include = f"-I/usr/include/{platform.machine()}-linux-gnu"
     defines = [f"-DRING_BYTES={ring_bytes}", f"-DPACKED={PACKED}"]
     source = HERE / "samples.bpf.c"
@@ -29,14 +29,14 @@ def bpf_object(ring_bytes: int) -> Path:
 
 
 def program(name: str) -> Path:
-    """Returns the C program NAME.c, linked with the libbpf that userrb uses."""
+    """Return the C program NAME.c, linked with the libbpf that userrb uses."""
     command = ["gcc", "-O2", "-Wall", "-Wextra", f"-DPACKED={PACKED}", *_pkg_config("--cflags")]
     sources = [HERE / f"{name}.c"]
     return _make(name, command, sources, [*_pkg_config("--libs")], [HERE / "peer.h"])
 
 
 def stamping_extension() -> Path:
-    """Returns userrb's extension, compiled once more with the clock of stamp.c around its wait."""
+    """Return userrb's extension, compiled once more with the clock of stamp.c around its wait."""
     command = ["gcc", "-std=gnu11", "-O3", "-Wall", "-Wextra", "-shared", "-fPIC", f"-I{CSRC}"]
     command += [f"-I{sysconfig.get_path('include')}", *_pkg_config("--cflags")]
     sources = [*sorted(CSRC.glob("*.c")), HERE / "stamp.c"]
@@ -71,13 +71,13 @@ def _make(
 
 
 def library(name: str) -> Path:
-    """Returns the C library NAME.c, linked with the libbpf that userrb uses."""
+    """Return the C library NAME.c, linked with the libbpf that userrb uses."""
     command = ["gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", *_pkg_config("--cflags")]
     return _make(f"{name}.so", command, [HERE / f"{name}.c"], _pkg_config("--libs"))
 
 
 def bpf_program(name: str) -> Path:
-    """Returns the BPF programs of NAME.bpf.c."""
+    """Return the BPF programs of NAME.bpf.c."""
     include = f"-I/usr/include/{platform.machine()}-linux-gnu"
     command = ["clang", "-O2", "-g", "-Wall", "-target", "bpf", include, "-c"]
     return _make(f"{name}.bpf.o", command, [HERE / f"{name}.bpf.c"], [])

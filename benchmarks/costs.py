@@ -49,7 +49,7 @@ class Contestant:
 def timed(
     loop: Callable[[userrb.UserRingBuffer, Data], None], ring: userrb.UserRingBuffer, data: Data
 ) -> Callable[[], int]:
-    """Returns what runs a loop over the data and tells how long it took, in nanoseconds."""
+    """Return what runs a loop over the data and tells how long it took, in nanoseconds."""
 
     def run() -> int:
         start = time.perf_counter_ns()
@@ -60,7 +60,7 @@ def timed(
 
 
 def c_loop(rig: Rig, peer: Peer, record_bytes: int, key: str) -> Contestant:
-    """Returns the C program's loop."""
+    """Return the C program's loop."""
     count = rig.room(record_bytes)
     what = "The C loop, compared with itself"
     request = f"{record_bytes} {count}"
@@ -68,7 +68,7 @@ def c_loop(rig: Rig, peer: Peer, record_bytes: int, key: str) -> Contestant:
 
 
 def batch_of(record_bytes: int) -> Callable[[userrb.UserRingBuffer, bytes], None]:
-    """Returns a loop of one turn: a submit_many of bytes, whose records have this size."""
+    """Return a loop of one turn: a submit_many of bytes, whose records have this size."""
 
     def batch(ring: userrb.UserRingBuffer, records: bytes) -> None:
         if ring.submit_many(records, size=record_bytes) * record_bytes != len(records):
@@ -78,7 +78,7 @@ def batch_of(record_bytes: int) -> Callable[[userrb.UserRingBuffer, bytes], None
 
 
 def batch_of_bytes(rig: Rig, record_bytes: int) -> Contestant:
-    """Returns a ringful of bytes in one submit_many. Record i begins with i."""
+    """Return a ringful of bytes in one submit_many. Record i begins with i."""
     count = rig.room(record_bytes)
     words = array("Q", bytes(record_bytes * count))
     words[:: record_bytes // 8] = array("Q", range(count))
@@ -88,7 +88,7 @@ def batch_of_bytes(rig: Rig, record_bytes: int) -> Contestant:
 
 
 def batch_of_array(rig: Rig) -> Contestant:
-    """Returns a ringful of an array in one submit_many."""
+    """Return a ringful of an array in one submit_many."""
     values = array("Q", range(rig.room(8)))
     run = timed(loops.batches, rig.ring, [memoryview(values)])
     what = "`submit_many` of an `array`, 8 bytes"
@@ -96,7 +96,7 @@ def batch_of_array(rig: Rig) -> Contestant:
 
 
 def contestants(rig: Rig) -> Iterator[Contestant]:
-    """Yields userrb's ways, on this ring."""
+    """Yield userrb's ways, on this ring."""
     ring = rig.ring
     values = array("Q", range(rig.room(8)))
     few = values[:FEW]
@@ -127,7 +127,7 @@ def contestants(rig: Rig) -> Iterator[Contestant]:
 
 
 def race(rig: Rig, field: list[Contestant], rounds: int) -> dict[str, list[float]]:
-    """Lets all take turns; returns nanoseconds a record by key, a value a round.
+    """Let all take turns; return nanoseconds a record by key, a value a round.
 
     Each round begins with another contestant. A turn is done twice and counts the second
     time: the first brings the contestant's records and code back into the caches. After each time
@@ -187,6 +187,6 @@ def measure_ring(ring_bytes: int, effort: Effort) -> Figure:
 
 
 def producer(rig: Rig) -> Peer:
-    """Starts the C program on this ring, on the processor of its rival."""
+    """Start the C program on this ring, on the processor of its rival."""
     fds = [rig.fd(), rig.fd("drain"), rig.fd("drain_packed")]
     return Peer([program("produce")], fds, processors()[0])

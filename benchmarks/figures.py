@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 def rounded(value: float) -> float:
-    """Returns four significant digits."""
+    """Return four significant digits."""
     return float(f"{value:.4g}")
 
 
@@ -24,12 +24,12 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Returns the spread of at least two values."""
+        """Return the spread of at least two values."""
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
         return cls(rounded(median), rounded(low), rounded(high), rounded(max(values)), len(values))
 
     def inverse(self) -> Spread:
-        """Returns the spread of 1/x: "times slower" becomes "times faster"."""
+        """Return the spread of 1/x: "times slower" becomes "times faster"."""
         return Spread(1 / self.median, 1 / self.high, 1 / self.low, 1 / self.low, self.count)
 
 
@@ -59,17 +59,17 @@ class Figure:
 def compare(
     userrb: Sequence[float], c: Sequence[float], *, key: str, group: str, what: str, unit: str
 ) -> Figure:
-    """Returns the figure of two series in which values at one place come from one round."""
+    """Return the figure of two series in which values at one place come from one round."""
     return Figure(key, group, what, unit, Spread.of(userrb), Spread.of(c), ratio(userrb, c))
 
 
 def ratio(userrb: Sequence[float], c: Sequence[float]) -> Spread:
-    """Returns the spread of the ratios, round by round."""
+    """Return the spread of the ratios, round by round."""
     return Spread.of([mine / theirs for mine, theirs in zip(userrb, c, strict=True)])
 
 
 def present(spread: Spread | None) -> Spread:
-    """Returns a spread that the figure must have."""
+    """Return a spread that the figure must have."""
     if spread is None:
         raise ValueError("this figure has no counterpart in C")
     return spread

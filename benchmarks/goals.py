@@ -44,7 +44,7 @@ class Goal:
     at_least: bool = False
 
     def verdict(self, results: Results) -> Verdict:
-        """Compares."""
+        """Compare."""
         figure = results.figure(self.key)
         value, limit = self.measured(figure), self.limit(figure)
         sign = -1 if self.at_least else 1
@@ -54,7 +54,7 @@ class Goal:
         return Verdict.NOISE if sign * better <= sign * limit else Verdict.MISSED
 
     def shortfall(self, results: Results) -> str:
-        """Returns by how much the median misses the limit: in percent, or of zero in its unit."""
+        """Return by how much the median misses the limit: in percent, or of zero in its unit."""
         figure = results.figure(self.key)
         value, limit = self.measured(figure).median, self.limit(figure)
         missing = limit - value if self.at_least else value - limit

@@ -14,7 +14,7 @@ from userrb._libbpf import ffi, lib
 
 
 def describe(effort: Effort) -> dict[str, str]:
-    """Returns what there is to say, by heading."""
+    """Return what there is to say, by heading."""
     return {
         "Date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "Processor": f"{processor()}, {os.cpu_count()} cores, {platform.machine()}",
@@ -31,7 +31,7 @@ def describe(effort: Effort) -> dict[str, str]:
 
 
 def processor() -> str:
-    """Returns the processor's name, or its architecture where the kernel tells no name."""
+    """Return the processor's name, or its architecture where the kernel tells no name."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "cpu model", "Processor"):
@@ -46,7 +46,7 @@ def hypervisor() -> str:
 
 
 def version(compiler: str) -> str:
-    """Returns a compiler's name and version."""
+    """Return a compiler's name and version."""
     command = [compiler, "-dumpversion"]
     number = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     return f"{compiler} {number}"

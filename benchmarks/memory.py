@@ -26,13 +26,13 @@ WORDS = {
 
 
 def resident_kib() -> int:
-    """Returns the resident memory of this process."""
+    """Return the resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE") // 1024
 
 
 def growth(samples: int) -> dict[str, int]:
-    """Produces in each way; returns by how many KiB this process has grown."""
+    """Produce in each way; return by how many KiB this process has grown."""
     with Rig(MAIN_RING) as rig:
         ringful = rig.room(len(RECORD))
         records = [RECORD] * ringful

@@ -17,7 +17,7 @@ PICTURE = "assets/performance-{}.svg"
 
 
 def parts(results: Results) -> dict[str, str]:
-    """Returns what belongs between the markers, by their names."""
+    """Return what belongs between the markers, by their names."""
     figures = "".join(
         f"### {heading}\n\n{tables.markdown(tables.FIGURE_HEAD, list(tables.figure_rows(rows)))}\n"
         for heading, rows in tables.groups(results)
@@ -35,7 +35,7 @@ def parts(results: Results) -> dict[str, str]:
 
 
 def replaced(text: str, name: str, content: str) -> str:
-    """Returns the page with new content between the two markers of this name."""
+    """Return the page with new content between the two markers of this name."""
     before, begin, rest = text.partition(f"<!-- [{name}] -->\n")
     _, end, after = rest.partition(f"<!-- [/{name}] -->\n")
     if not end:
@@ -44,7 +44,7 @@ def replaced(text: str, name: str, content: str) -> str:
 
 
 def files(results: Results) -> dict[Path, str]:
-    """Returns the page and the pictures as they ought to be."""
+    """Return the page and the pictures as they ought to be."""
     text = PAGE.read_text()
     for name, content in parts(results).items():
         text = replaced(text, name, content)

@@ -49,18 +49,18 @@ class Peer:
         put_first(self.pid)
 
     def tell(self, request: str) -> None:
-        """Sends a request, for which `hear` waits."""
+        """Send a request, for which `hear` waits."""
         self._to.write(request + "\n")
 
     def hear(self) -> list[int]:
-        """Returns the numbers of the answer."""
+        """Return the numbers of the answer."""
         answer = self._from.readline().split()
         if not answer:
             raise PeerDied(f"{self._process.args!r} ended with status {self._process.wait()}")
         return [int(word) for word in answer]
 
     def ask(self, request: str) -> list[int]:
-        """Sends a request and returns the answer."""
+        """Send a request and return the answer."""
         self.tell(request)
         return self.hear()
 
@@ -91,7 +91,7 @@ def processors() -> tuple[int, int]:
 
 
 def put_first(pid: int) -> int:
-    """Puts a process before other work, where that is allowed; returns its priority till then."""
+    """Put a process before other work, where that is allowed; return its priority till then."""
     before = os.getpriority(os.PRIO_PROCESS, pid)
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, pid, FIRST)
@@ -100,7 +100,7 @@ def put_first(pid: int) -> int:
 
 @contextmanager
 def on_one_processor() -> Iterator[None]:
-    """Keeps this process on the processor of its peers: what a drain warmed is warm for all."""
+    """Keep this process on the processor of its peers: what a drain warmed is warm for all."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {processors()[0]})
     priority = put_first(0)

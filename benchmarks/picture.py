@@ -66,7 +66,7 @@ COLOURS = {
 
 
 def draw(results: Results, theme: str) -> str:
-    """Returns the picture as SVG, for a "light" or a "dark" page."""
+    """Return the picture as SVG, for a "light" or a "dark" page."""
     colours = COLOURS[theme]
     panels = [_bars(results, keys, base) for _, keys, base in PANELS]
     height = sum(TITLE + ROW * len(bars) + AXIS for bars in panels)
@@ -154,7 +154,7 @@ def _text(
 
 
 def shown(results: Results) -> Iterator[str]:
-    """Yields every label of the picture's bars, for its description."""
+    """Yield every label of the picture's bars, for its description."""
     for title, keys, base in PANELS:
         bars = ", ".join(
             f"{bar.label} {bar.value.median:.3g}" for bar in _bars(results, keys, base)

@@ -29,16 +29,16 @@ class Results:
     figures: list[Figure]
 
     def figure(self, key: str) -> Figure:
-        """Returns the figure of this key."""
+        """Return the figure of this key."""
         return next(figure for figure in self.figures if figure.key == key)
 
     def save(self, path: Path) -> None:
-        """Writes the JSON."""
+        """Write the JSON."""
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Results:
-        """Reads what `save` wrote."""
+        """Read what `save` wrote."""
         read = json.loads(path.read_text())
         return cls(read["machine"], [_figure(figure) for figure in read["figures"]])
 

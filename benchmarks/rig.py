@@ -25,11 +25,11 @@ class Rig:
         self.drained = 0
 
     def room(self, record_bytes: int) -> int:
-        """Returns how many samples of this size the empty ring holds."""
+        """Return how many samples of this size the empty ring holds."""
         return self.bytes // (HEADER + record_bytes)
 
     def fd(self, program: str = "") -> int:
-        """Returns the descriptor of a program, or the ring's without a name."""
+        """Return the descriptor of a program, or the ring's without a name."""
         return self.bpf.programs[program].fileno() if program else self.ring.fileno()
 
     def check(self, count: int) -> None:
@@ -45,7 +45,7 @@ class Rig:
         self.check_sum(drained, count)
 
     def check_sum(self, drained: int, count: int) -> None:
-        """Compares what was drained, and its sum, with `count` samples of the values from 0 on.
+        """Compare what was drained, and its sum, with `count` samples of the values from 0 on.
 
         Raises:
             Miscount: As for `check`.

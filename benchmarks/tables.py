@@ -17,20 +17,20 @@ FIGURE_HEAD = ("What", "userrb", "C program", "userrb : C")
 
 
 def number(value: float) -> str:
-    """Returns three significant digits, or the whole number if that is longer."""
+    """Return three significant digits, or the whole number if that is longer."""
     if value == 0:
         return "0"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
 def spread(value: Spread) -> str:
-    """Returns the median and, if they differ, the quartiles."""
+    """Return the median and, if they differ, the quartiles."""
     low, median, high = map(number, (value.low, value.median, value.high))
     return median if low == high else f"{median} ({low} to {high})"
 
 
 def cell(figure: Figure) -> str:
-    """Returns what userrb took; of what has to hold every time, the largest value as well."""
+    """Return what userrb took; of what has to hold every time, the largest value as well."""
     value = figure.userrb
     most = ""
     if figure.unit in EVERY_TIME and value.most > value.high:
@@ -39,7 +39,7 @@ def cell(figure: Figure) -> str:
 
 
 def goal_rows(results: Results) -> Iterator[Row]:
-    """Yields a row a goal."""
+    """Yield a row a goal."""
     for goal in GOALS:
         figure = results.figure(goal.key)
         verdict = goal.verdict(results)
@@ -53,13 +53,13 @@ def goal_rows(results: Results) -> Iterator[Row]:
 
 
 def groups(results: Results) -> Iterator[tuple[str, list[Figure]]]:
-    """Yields the figures under their headings."""
+    """Yield the figures under their headings."""
     for heading, figures in groupby(results.figures, key=lambda figure: figure.group):
         yield heading, list(figures)
 
 
 def figure_rows(figures: Sequence[Figure]) -> Iterator[Row]:
-    """Yields a row a figure."""
+    """Yield a row a figure."""
     for figure in figures:
         c = f"{spread(figure.c)} {figure.unit}" if figure.c else ""
         ratio = spread(figure.ratio) if figure.ratio else ""
@@ -67,13 +67,13 @@ def figure_rows(figures: Sequence[Figure]) -> Iterator[Row]:
 
 
 def markdown(head: Row, rows: Sequence[Row]) -> str:
-    """Returns a Markdown table."""
+    """Return a Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def plain(head: Row, rows: Sequence[Row]) -> str:
-    """Returns a table for the terminal."""
+    """Return a table for the terminal."""
     lines = [[cell.replace("`", "") for cell in row] for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (

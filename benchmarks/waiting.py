@@ -33,7 +33,7 @@ class Finder(MetaPathFinder):
 
 
 def main(extension: str, map_fd: str) -> None:
-    """Waits as often as it is told to."""
+    """Wait as often as it is told to."""
     sys.meta_path.insert(0, Finder(extension))
     import userrb  # noqa: PLC0415 - the finder has to be there first
 

@@ -65,11 +65,11 @@ class Scene:
             self.drainer.ask("drain")
 
     def wait(self, who: str, timeout_ms: int) -> None:
-        """Lets one of the two wait for the whole ring; returns when it is about to."""
+        """Let one of the two wait for the whole ring; return when it is about to."""
         self.waiters[who].ask(f"{WHOLE} {timeout_ms}")
 
     def answer(self, who: str, error: int) -> Answer:
-        """Returns what it says, which must be this errno."""
+        """Return what it says, which must be this errno."""
         answer = Answer(*self.waiters[who].hear())
         if answer.error != error:
             raise Miscount(f"{who}: errno {answer.error} instead of {error}")
@@ -78,7 +78,7 @@ class Scene:
 
 @contextmanager
 def scene() -> Iterator[Scene]:
-    """Sets the scene: those that wait on one processor, what drains on another."""
+    """Set the scene: those that wait on one processor, what drains on another."""
     one, other = processors()
     python: list[str | Path] = [sys.executable, "-m", "benchmarks.waiting", stamping_extension()]
     with (

@@ -12,7 +12,7 @@ from userrb import LIBBPF_VERSION, __version__, demo, doctor
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parses the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m userrb", description="The BPF user ring buffer for Python."
     )
@@ -39,7 +39,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; return the exit status."""
     chosen = parse(arguments)
     if sys.stdout is None:  # a shell's >&-
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends

@@ -15,7 +15,7 @@ HEADER = Path("userrb/csrc/docs.h")
 
 
 def signature(function: ast.FunctionDef) -> str:
-    """Writes a signature as Python reads it from a C function's docstring: without types."""
+    """Write a signature as Python reads it from a C function's docstring: without types."""
     arguments = function.args
     for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         argument.annotation = None
@@ -27,7 +27,7 @@ def signature(function: ast.FunctionDef) -> str:
 
 
 def definitions(stub: str) -> dict[str, str]:
-    """Returns the docstring of each class, method and property, by its macro's name."""
+    """Return the docstring of each class, method and property, by its macro's name."""
     found: dict[str, str] = {}
     for class_ in ast.parse(stub).body:
         if not isinstance(class_, ast.ClassDef):
@@ -46,7 +46,7 @@ def definitions(stub: str) -> dict[str, str]:
 
 
 def write() -> None:
-    """Writes the header."""
+    """Write the header."""
     lines = ["/* Made from _core.pyi by _core_docs_build.py. */"]
     # A JSON string of ASCII is a C string, but for \u, which C takes in identifiers' range only.
     for name, text in definitions(STUB.read_text()).items():

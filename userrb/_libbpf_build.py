@@ -234,7 +234,7 @@ static char *userrb_log_take(void)
 
 
 def pkg_config(option: str) -> list[str]:
-    """Returns libbpf's flags; setup.py has already said what is missing if anything is."""
+    """Return libbpf's flags; setup.py has already said what is missing if anything is."""
     query = ["pkg-config", option, "libbpf"]
     return subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()
 

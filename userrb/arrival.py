@@ -43,11 +43,11 @@ class Arrival:
         return epoll
 
     def wait(self, seconds: float | None) -> None:
-        """Waits in this thread, for a while at most; signal handlers run, and may raise."""
+        """Wait in this thread, for a while at most; signal handlers run, and may raise."""
         self._epoll.poll(LOOK_SECONDS if seconds is None else min(seconds, LOOK_SECONDS), 1)
 
     async def wait_async(self, seconds: float | None) -> None:
-        """Waits in this task, for this time at most."""
+        """Wait in this task, for this time at most."""
         import asyncio  # noqa: PLC0415 - who waits in an event loop has it
 
         loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ class Waiters:
         self._look: asyncio.TimerHandle | None = None
 
     async def wait(self, seconds: float | None) -> None:
-        """Waits until something may have come."""
+        """Wait until something may have come."""
         import asyncio  # noqa: PLC0415 - as above
 
         loop = asyncio.get_running_loop()
@@ -129,6 +129,6 @@ class Waiters:
 
 
 def finish(future: asyncio.Future[None]) -> None:
-    """Ends a wait whose time is over."""
+    """End a wait whose time is over."""
     if not future.done():
         future.set_result(None)

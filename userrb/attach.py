@@ -39,7 +39,7 @@ class Named(Protocol):
 def attach(
     program: Named, handle: CData, fd: int, given: Mapping[str, Any], *, egress: bool
 ) -> object:
-    """Attaches a program; returns what detaches it when nobody refers to it any more.
+    """Attach a program; return what detaches it when nobody refers to it any more.
 
     Args:
         program: Its name and type, for messages.
@@ -71,7 +71,7 @@ def attach(
 
 
 def link(words: str, call: Callable[[], CData]) -> CData:
-    """Returns the link that a call of libbpf's makes."""
+    """Return the link that a call of libbpf's makes."""
     made = call()
     number = ffi.errno
     if made == ffi.NULL:
@@ -105,7 +105,7 @@ def to_tracepoint(program: Named, handle: CData, target: str, words: str) -> CDa
 
 
 def tracefs_hint(words: str) -> str:
-    """Adds what to do where tracepoints cannot be found by name."""
+    """Add what to do where tracepoints cannot be found by name."""
     if not any(map(os.path.exists, EVENTS)):
         words += " (first: mount -t tracefs tracefs /sys/kernel/tracing)"
     return words
@@ -162,7 +162,7 @@ def to_tc(fd: int, index: int, egress: bool, words: str) -> object:
 
 
 def find_interface(target: str | int, words: str) -> int:
-    """Returns the index of a network interface."""
+    """Return the index of a network interface."""
     if isinstance(target, int):
         return target
     import socket  # noqa: PLC0415 - only who names an interface needs it

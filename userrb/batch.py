@@ -58,11 +58,11 @@ class Batch(Taken):
         return memoryview(self._open().reader.lengths()).cast("I").tolist()
 
     def tobytes(self) -> bytes:
-        """Returns a copy of all samples, one behind the other, without headers and padding."""
+        """Return a copy of all samples, one behind the other, without headers and padding."""
         return self._open().reader.copy()
 
     def array(self, dtype: DTypeLike) -> np.ndarray[Any, Any]:
-        """Returns the samples as a NumPy array, if each is a record of this type.
+        """Return the samples as a NumPy array, if each is a record of this type.
 
         The array shows the ring's memory where the samples stand at equal distances, and is a copy
         where discarded ones are between them. Delete it before the ring goes on: `BufferError`.
@@ -97,7 +97,7 @@ class Batch(Taken):
         return memory
 
     def _release(self) -> None:
-        """Ends the views; BufferError where something holds one."""
+        """End the views; BufferError where something holds one."""
         for view in self._views:
             view.release()
 

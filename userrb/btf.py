@@ -41,7 +41,7 @@ negative. What is further from zero is more likely a flag in the highest bit."""
 
 
 def read_structs(btf: CData, path: str | bytes | None = None) -> dict[str, Struct]:
-    """Returns the layout of every struct and union that has a name, or a typedef's.
+    """Return the layout of every struct and union that has a name, or a typedef's.
 
     Args:
         btf: None of it is read where the object has no BTF.
@@ -65,7 +65,7 @@ class Reader:
         self.typedefs: dict[int, str] = {}
 
     def structs(self) -> dict[str, Struct]:
-        """Returns the layouts by name; a struct's own name comes before a typedef's."""
+        """Return the layouts by name; a struct's own name comes before a typedef's."""
         composites = []
         for number in range(1, lib.btf__type_cnt(self.btf)):
             # The kernel looks at BTF only where a program needs it: it may be broken.
@@ -89,7 +89,7 @@ class Reader:
         return named
 
     def section(self, number: int) -> Struct | None:
-        """Returns a section of global variables as a struct; None if the type is another one."""
+        """Return a section of global variables as a struct; None if the type is another one."""
         with contextlib.suppress(Broken, RecursionError):
             kind = self.type(number)
             if lib.btf_kind(kind) != lib.BTF_KIND_DATASEC:
@@ -107,7 +107,7 @@ class Reader:
         return None
 
     def value(self, name: str, number: int, size: int) -> Field | None:
-        """Returns how to read a map's key or value; None where only its size is known."""
+        """Return how to read a map's key or value; None where only its size is known."""
         if number:
             with contextlib.suppress(Broken, RecursionError):
                 member = replace(self.field(name, number, 0), stride=0)
@@ -124,28 +124,28 @@ class Reader:
         return int(found[1]) if found else None
 
     def name(self, offset: int) -> str:
-        """Returns a name; empty for what is anonymous."""
+        """Return a name; empty for what is anonymous."""
         name = lib.btf__name_by_offset(self.btf, offset)
         if name == ffi.NULL:
             raise Broken
         return str(ffi.string(name).decode(errors="replace"))
 
     def type(self, number: int) -> CData:
-        """Returns a type."""
+        """Return a type."""
         found = lib.btf__type_by_id(self.btf, number)
         if found == ffi.NULL:
             raise Broken
         return found
 
     def size(self, number: int) -> int:
-        """Returns the bytes of a value of a type."""
+        """Return the bytes of a value of a type."""
         size = int(lib.btf__resolve_size(self.btf, number))
         if size < 0:
             raise Broken
         return size
 
     def struct(self, number: int) -> Struct:
-        """Returns the layout of a struct or union."""
+        """Return the layout of a struct or union."""
         if number not in self.known:
             kind = self.type(number)
             members = {member.name: member for member in self.members(kind, 0)}
@@ -158,7 +158,7 @@ class Reader:
         return self.known[number]
 
     def members(self, kind: CData, base: int) -> Iterator[Field]:
-        """Yields the members of a struct, and those of its anonymous members as its own."""
+        """Yield the members of a struct, and those of its anonymous members as its own."""
         for i in range(lib.btf_vlen(kind)):
             member = lib.btf_members(kind)[i]
             name = self.name(member.name_off)
@@ -176,7 +176,7 @@ class Reader:
                 yield from self.members(inner, base + offset // 8)
 
     def bit_field(self, name: str, number: int, bit_offset: int, width: int, end: int) -> Field:
-        """Returns a bit-field; `end` is where the struct ends, in bytes."""
+        """Return a bit-field; `end` is where the struct ends, in bytes."""
         number = self.resolve(number)
         size = self.size(number)
         code = self.code(self.type(number), size)
@@ -188,7 +188,7 @@ class Reader:
         return Field(name, start, size, code, bits=(bit_offset - start * 8, width))
 
     def field(self, name: str, number: int, offset: int) -> Field:
-        """Returns a member that is no bit-field."""
+        """Return a member that is no bit-field."""
         shape: list[int] = []
         number = self.resolve(number)
         while lib.btf_kind(kind := self.type(number)) == lib.BTF_KIND_ARRAY:
@@ -209,7 +209,7 @@ class Reader:
         return Field(name, offset, size * prod(shape), code, tuple(shape), stride=stride)
 
     def resolve(self, number: int) -> int:
-        """Returns the type behind typedefs and qualifiers."""
+        """Return the type behind typedefs and qualifiers."""
         for _ in range(DEPTH_MAX):
             kind = self.type(number)
             if lib.btf_kind(kind) not in MODIFIERS:
@@ -218,7 +218,7 @@ class Reader:
         raise Broken
 
     def code(self, kind: CData, size: int) -> str:
-        """Returns a number's code in Python's `struct`; empty where it has none."""
+        """Return a number's code in Python's `struct`; empty where it has none."""
         which = lib.btf_kind(kind)
         if which == lib.BTF_KIND_FLOAT:
             return FLOATS.get(size, "")
@@ -243,14 +243,14 @@ class Reader:
 
 
 def end_of(member: Field) -> int:
-    """Returns the byte at which a member ends."""
+    """Return the byte at which a member ends."""
     if member.bits:
         return member.offset + (sum(member.bits) + 7) // 8
     return member.offset + member.size
 
 
 def without_flexible(layout: Struct) -> Struct:
-    """Returns the layout of a struct in another: what is behind it is no longer its own."""
+    """Return the layout of a struct in another: what is behind it is no longer its own."""
     if not any(member.stride for member in layout.fields.values()):
         return layout
     fields = {name: replace(member, stride=0) for name, member in layout.fields.items()}

@@ -94,7 +94,7 @@ class RingBuffer(Unique):
         return self._open().reader.consumed
 
     def fileno(self) -> int:
-        """Returns the ring's own descriptor of the map, valid until the ring is closed.
+        """Return the ring's own descriptor of the map, valid until the ring is closed.
 
         It is readable while samples wait: for an event loop of another kind.
 
@@ -105,7 +105,7 @@ class RingBuffer(Unique):
         return self._map.number
 
     def batch(self, timeout_ms: SupportsIndex = 0) -> Batch:
-        """Takes all samples that wait, at most 8192; the quickest way for many.
+        """Take all samples that wait, at most 8192; the quickest way for many.
 
         Args:
             timeout_ms: How long to wait for the first one, in milliseconds; 0, the default, does
@@ -141,7 +141,7 @@ class RingBuffer(Unique):
         return self._take(BATCH_MAX, parse_timeout(timeout_ms))
 
     async def batch_async(self, timeout_ms: SupportsIndex = -1) -> Batch:
-        """Takes all samples that wait, as `batch` does; where there are none, the task waits.
+        """Take all samples that wait, as `batch` does; where there are none, the task waits.
 
         A task that is cancelled while it waits has taken nothing.
 
@@ -166,7 +166,7 @@ class RingBuffer(Unique):
         return await self._take_async(BATCH_MAX, parse_timeout(timeout_ms))
 
     def poll(self, callback: Callable[[memoryview], object], timeout_ms: SupportsIndex = -1) -> int:
-        """Calls a function for each sample that waits; where there are none, it waits for some.
+        """Call a function for each sample that waits; where there are none, it waits for some.
 
         Args:
             callback: Is called with a memoryview, which is released when it returns. If it raises,
@@ -211,7 +211,7 @@ class RingBuffer(Unique):
         return count
 
     def samples(self, timeout_ms: SupportsIndex = -1) -> Iterator[memoryview]:
-        """Iterates over the samples, and waits for the next one where there is none.
+        """Iterate over the samples, and wait for the next one where there is none.
 
         The loop ends when no sample has come for as long as the timeout, or when the ring is
         closed. `for sample in ring` is the same without a timeout.
@@ -244,7 +244,7 @@ class RingBuffer(Unique):
             return
 
     async def samples_async(self, timeout_ms: SupportsIndex = -1) -> AsyncIterator[memoryview]:
-        """Iterates over the samples as `samples` does; meanwhile the event loop goes on.
+        """Iterate over the samples as `samples` does; meanwhile the event loop goes on.
 
         `async for sample in ring` is the same without a timeout.
 
@@ -286,7 +286,7 @@ class RingBuffer(Unique):
         return self.samples_async()
 
     def close(self) -> None:
-        """Closes the ring; may be called again, from any thread, and from a signal handler.
+        """Close the ring; may be called again, from any thread, and from a signal handler.
 
         Samples that this thread took last are consumed, and their views released. Where another
         thread took them, or where a view of your own is alive, nothing is lost either: the views
@@ -325,7 +325,7 @@ class RingBuffer(Unique):
         memory.reader.finish(batch)
 
     def _take(self, limit: int, timeout: int) -> Batch:
-        """Takes so many samples at most; an empty batch if none came within the timeout."""
+        """Take so many samples at most; an empty batch if none came within the timeout."""
         batch = self._try_take(limit)
         if batch._count or timeout == 0:
             return batch
@@ -377,7 +377,7 @@ class RingBuffer(Unique):
 
 
 def refuse() -> NoReturn:
-    """Raises because of a view that would show what comes next."""
+    """Raise because of a view that would show what comes next."""
     raise BufferError(
         "a view of a sample is still alive: release it (or delete what holds it) before the ring "
         "goes on"
@@ -385,7 +385,7 @@ def refuse() -> NoReturn:
 
 
 def open_map(map_: HasFileno | int | str | os.PathLike[str]) -> Descriptor:
-    """Returns a descriptor of a map's own.
+    """Return a descriptor of a map's own.
 
     Raises:
         TypeError: That is no map.
@@ -405,7 +405,7 @@ def open_map(map_: HasFileno | int | str | os.PathLike[str]) -> Descriptor:
 
 
 def parse_timeout(timeout_ms: SupportsIndex) -> int:
-    """Returns a timeout in milliseconds.
+    """Return a timeout in milliseconds.
 
     Raises:
         BadTimeout: It is none.

@@ -38,27 +38,27 @@ class Tally:
         self.taken = 0
 
     def say(self, call: str, words: str) -> None:
-        """Prints one step."""
+        """Print one step."""
         print(f"{call:<18}{words}")
 
     def next(self) -> bytes:
-        """Returns the next sample's content: its number, from 1 on."""
+        """Return the next sample's content: its number, from 1 on."""
         self.sent += 1
         return struct.pack("=Q", self.sent)
 
     def reserve(self) -> None:
-        """Sends one sample that is filled in place."""
+        """Send one sample that is filled in place."""
         with self.ring.reserve(8) as sample:
             sample[:] = self.next()
         self.say("reserve", f"sample {self.sent}: filled in place, then submitted")
 
     def write(self) -> None:
-        """Sends one sample that is copied."""
+        """Send one sample that is copied."""
         self.ring.write(self.next())
         self.say("write", f"sample {self.sent}: reserved, copied and submitted in one call")
 
     def fill(self) -> None:
-        """Sends as many samples as have room."""
+        """Send as many samples as have room."""
         first = self.sent + 1
         numbers = array.array("Q", range(first, first + self.ring.size // 16 + 1))
         start = time.perf_counter_ns()
@@ -71,7 +71,7 @@ class Tally:
         )
 
     def meet_full_ring(self) -> None:
-        """Shows what a full ring does to a call that does not wait, and to one that does."""
+        """Show what a full ring does to a call that does not wait, and to one that does."""
         try:
             self.ring.reserve(8)
         except RingFull:
@@ -88,7 +88,7 @@ class Tally:
             )
 
     def drain(self) -> None:
-        """Runs the BPF program, which takes all samples and looks at their numbers.
+        """Run the BPF program, which takes all samples and looks at their numbers.
 
         Raises:
             CannotRun: A sample was missing, came twice or out of order.
@@ -106,7 +106,7 @@ class Tally:
             self.say("drain", f"the BPF program took {taken:,} samples, {each:.0f} ns a sample")
 
     def wait_for_room(self) -> None:
-        """Waits on a full ring that another thread has drained after a while."""
+        """Wait on a full ring that another thread has drained after a while."""
         drainer = threading.Timer(PATIENCE_MS / 1e3, self.drain)
         drainer.start()
         start = time.perf_counter()
@@ -123,7 +123,7 @@ class Tally:
 
 
 def load() -> BpfObject:
-    """Loads the object that ships with the package.
+    """Load the object that ships with the package.
 
     Raises:
         CannotRun: It is for another kind of machine.
@@ -138,7 +138,7 @@ def load() -> BpfObject:
 
 
 def sentence(error: BpfError) -> str:
-    """Returns what happened, and what to do about it, for somebody who knows neither."""
+    """Return what happened, and what to do about it, for somebody who knows neither."""
     if isinstance(error, NotPermitted) and os.geteuid() != 0:
         return (
             "this user may not load BPF programs; run it as root: "
@@ -149,7 +149,7 @@ def sentence(error: BpfError) -> str:
 
 
 def demonstrate() -> None:
-    """Sends samples in every way, meets a full ring, drains it, and prints what happened.
+    """Send samples in every way, meets a full ring, drains it, and prints what happened.
 
     Raises:
         CannotRun: The object is for another kind of machine, or samples were lost.
@@ -176,7 +176,7 @@ def demonstrate() -> None:
 
 
 def main() -> int:
-    """Runs the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
     try:
         demonstrate()
     except BpfError as error:

@@ -23,7 +23,7 @@ class Unique:
 
 @contextlib.contextmanager
 def as_bpf_error(doing: str) -> Iterator[None]:
-    """Raises what the kernel refuses as one of the package's own exceptions."""
+    """Raise what the kernel refuses as one of the package's own exceptions."""
     try:
         yield
     except OSError as error:
@@ -46,7 +46,7 @@ class Descriptor(Unique):
 
     @classmethod
     def own(cls, number: int) -> Self:
-        """Takes over a descriptor, which nobody else closes from now on."""
+        """Take over a descriptor, which nobody else closes from now on."""
         descriptor = cls.__new__(cls)
         descriptor.number = number
         return descriptor

@@ -47,7 +47,7 @@ class Check(NamedTuple):
 
 
 def install(debian: str, fedora: str, arch: str) -> str:
-    """Returns how to install a package, in this distribution's words if it is a known one."""
+    """Return how to install a package, in this distribution's words if it is a known one."""
     family = machine.distribution()
     sudo = "" if os.geteuid() == 0 else "sudo "
     if family & {"debian", "ubuntu"}:
@@ -85,7 +85,7 @@ def check_kernel(refusal: int) -> Check:
 
 
 def who() -> str:
-    """Returns who runs this, and where, in words."""
+    """Return who runs this, and where, in words."""
     try:
         words = "user " + pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -100,7 +100,7 @@ def who() -> str:
 
 
 def privilege_remedy() -> str:
-    """Returns how this process would get the right to use BPF."""
+    """Return how this process would get the right to use BPF."""
     if machine.in_user_namespace():
         return (
             "what root may do in a user namespace does not count for BPF: run it outside, as root "
@@ -136,7 +136,7 @@ def check_privilege(refusal: int) -> Check:
 
 
 def check_ring() -> Check:
-    """Sends one sample through a ring, to the BPF program of the demo."""
+    """Send one sample through a ring, to the BPF program of the demo."""
     try:
         with demo.load() as bpf, UserRingBuffer(bpf.maps["samples"]) as ring:
             ring.write(struct.pack("=Q", 1))
@@ -156,7 +156,7 @@ def check_ring() -> Check:
 
 
 def verdict(text: str) -> str:
-    """Returns the verifier's verdict from libbpf's log, or else the log's first line."""
+    """Return the verifier's verdict from libbpf's log, or else the log's first line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line, after in pairwise(lines):
         if after.startswith("processed ") and "insns" in after:
@@ -293,7 +293,7 @@ def check_vm() -> Check:
 
 
 def examine() -> list[Check]:
-    """Looks at everything, what matters most first."""
+    """Look at everything, what matters most first."""
     refusal = machine.create_user_ringbuf()
     return [
         check_kernel(refusal),
@@ -315,7 +315,7 @@ def usable(checks: Iterable[Check]) -> bool:
 
 
 def report_text(checks: Sequence[Check], *, colour: bool) -> str:
-    """Returns the report for people."""
+    """Return the report for people."""
     lines = [f"userrb {version('userrb')}, Python {platform.python_version()}", ""]
     for check in checks:
         state = f"{check.state:<10}"
@@ -334,7 +334,7 @@ def report_text(checks: Sequence[Check], *, colour: bool) -> str:
 
 
 def report_json(checks: Sequence[Check]) -> str:
-    """Returns the report for programs."""
+    """Return the report for programs."""
     report = {
         "userrb": version("userrb"),
         "usable": usable(checks),
@@ -344,7 +344,7 @@ def report_json(checks: Sequence[Check]) -> str:
 
 
 def main(*, as_json: bool = False) -> int:
-    """Prints the report; returns 0 if the ring can be used here, else 1."""
+    """Print the report; return 0 if the ring can be used here, else 1."""
     checks = examine()
     if as_json:
         print(report_json(checks))

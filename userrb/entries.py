@@ -27,7 +27,7 @@ class Codec:
     member: Field | None
 
     def encode(self, value: Any) -> bytes:  # noqa: ANN401 - a value may be anything
-        """Returns the bytes of a value; bytes are taken as they are.
+        """Return the bytes of a value; bytes are taken as they are.
 
         Raises:
             ValueError: It does not fit.
@@ -53,7 +53,7 @@ class Codec:
         return self.whole(memoryview(value).tobytes())
 
     def whole(self, raw: bytes) -> bytes:
-        """Returns the bytes if there are as many as needed.
+        """Return the bytes if there are as many as needed.
 
         Raises:
             ValueError: There are more or less.
@@ -63,7 +63,7 @@ class Codec:
         return raw
 
     def decode(self, raw: bytes) -> Any:  # noqa: ANN401 - a value may be anything
-        """Returns the value of these bytes."""
+        """Return the value of these bytes."""
         if self.member is None:
             return raw
         struct = self.member.struct
@@ -95,7 +95,7 @@ class PerCpu:
         return self.stride * self.processors
 
     def encode(self, value: Any) -> bytes:  # noqa: ANN401 - a value may be anything
-        """Returns the bytes of all values, given one by one or as bytes.
+        """Return the bytes of all values, given one by one or as bytes.
 
         Raises:
             ValueError: There are more or fewer than processors, or one does not fit.
@@ -115,7 +115,7 @@ class PerCpu:
         return b"".join(self.codec.encode(one).ljust(self.stride, b"\0") for one in values)
 
     def decode(self, raw: bytes) -> tuple[Any, ...]:
-        """Returns the values, one for each processor."""
+        """Return the values, one for each processor."""
         starts = range(0, self.size, self.stride)
         return tuple(self.codec.decode(raw[at : at + self.codec.size]) for at in starts)
 

@@ -15,10 +15,10 @@ class Readable(Protocol):
     """What fields are read from: bytes, and what a slice gives bytes of."""
 
     def __len__(self) -> int:
-        """Counts bytes."""
+        """Count bytes."""
 
     def __getitem__(self, key: slice, /) -> bytes | bytearray | memoryview:
-        """Reads bytes."""
+        """Read bytes."""
 
 
 class Fields:
@@ -105,7 +105,7 @@ class Fields:
 
 
 def _find(fields: Fields, name: str) -> tuple[Field, int, bytes]:
-    """Returns a member, the byte at which it begins, and its bytes."""
+    """Return a member, the byte at which it begins, and its bytes."""
     layout, buffer, base = layout_of(fields), buffer_of(fields), offset_of(fields)
     member = layout.fields.get(name)
     if member is None:

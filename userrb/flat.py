@@ -38,7 +38,7 @@ class Flat:
         self.packer = struct.Struct("".join([*codes, f"{size - end}x"]))
 
     def compile(self, slow: Slow) -> Callable[..., bytes] | None:
-        """Returns a function with a keyword for each field; None where a name cannot be one.
+        """Return a function with a keyword for each field; None where a name cannot be one.
 
         Taking a dict of keywords apart would take longer than packing them: so Python does it, as
         for the methods of a dataclass.
@@ -91,7 +91,7 @@ def pack({own}record=None, /, *, {keywords}, **{own}rest):
         return function
 
     def unpack(self, data: Any, offset: int) -> dict[str, Any]:  # noqa: ANN401 - any buffer
-        """Returns the values of a record."""
+        """Return the values of a record."""
         values = self.packer.unpack_from(data, offset)
         if not self.arrays:
             return dict(zip(self.defaults, values, strict=True))
@@ -107,7 +107,7 @@ def pack({own}record=None, /, *, {keywords}, **{own}rest):
 
 
 def plan(size: int, members: Iterable[Field]) -> Flat | None:
-    """Returns the plan of a struct, if Python's `struct` knows all of it."""
+    """Return the plan of a struct, if Python's `struct` knows all of it."""
     ordered = sorted(members, key=lambda member: member.offset)
     end = 0
     for member in ordered:

@@ -39,13 +39,13 @@ class Section:
     memory: Readable | None = None
 
     def initial(self) -> Fields:
-        """Returns the variables as they are before the load."""
+        """Return the variables as they are before the load."""
         size = ffi.new("size_t *")
         start = ffi.cast("char *", lib.bpf_map__initial_value(self.handle, size))
         return Fields(self.layout, ffi.buffer(start, size[0]), 0)
 
     def loaded(self, map_: BpfMap) -> Fields:
-        """Returns the variables as they are in the kernel."""
+        """Return the variables as they are in the kernel."""
         if self.memory is None:
             self.memory = self._open(map_)
         elif isinstance(self.memory, bytes):
@@ -116,7 +116,7 @@ class Globals(Unique):
 
 
 def find_sections(maps: Iterator[CData], reader: Reader | None) -> list[Section]:
-    """Returns the sections of an object whose variables user space may set."""
+    """Return the sections of an object whose variables user space may set."""
     sections = []
     for handle in maps if reader else ():
         layout = reader.section(lib.bpf_map__btf_value_type_id(handle)) if reader else None
@@ -127,7 +127,7 @@ def find_sections(maps: Iterator[CData], reader: Reader | None) -> list[Section]
 
 
 def set_initial(sections: list[Section], values: Mapping[str, Any], path: str | bytes) -> None:
-    """Sets variables before the load.
+    """Set variables before the load.
 
     Raises:
         ValueError: There is no such variable, or the value does not fit.

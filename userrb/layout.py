@@ -67,7 +67,7 @@ class Field:
         return Field, tuple(getattr(self, part.name) for part in fields(self))
 
     def of_length(self, length: int) -> Field:
-        """Returns a flexible array as one of this length."""
+        """Return a flexible array as one of this length."""
         shape = (length, *self.shape[1:]) if self.shape else ()
         return replace(self, size=length * self.stride, shape=shape, stride=0)
 
@@ -127,7 +127,7 @@ class Struct:
         return Fields(self, readable, offset)
 
     def pack(self, record: Mapping[str, Any] | None = None, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
-        """Returns a record with these fields, and zeros elsewhere.
+        """Return a record with these fields, and zeros elsewhere.
 
         Args:
             record: Fields by name: for names that Python keeps for itself, such as `class`.
@@ -159,7 +159,7 @@ class Struct:
         return Struct, (self.name, self.size, self.fields)
 
     def unpack(self, data: Bytes, offset: int = 0) -> dict[str, Any]:
-        """Returns the fields of a record in any bytes as a dict, and structs in it as dicts too.
+        """Return the fields of a record in any bytes as a dict, and structs in it as dicts too.
 
         Args:
             data: Bytes, a `Sample`, a memoryview.
@@ -187,7 +187,7 @@ class Struct:
         return plan(self.size, self.fields.values())
 
     def _append(self, buffer: bytearray, member: Field, value: Any) -> None:  # noqa: ANN401 - as above
-        """Puts a flexible array at the end of a record."""
+        """Put a flexible array at the end of a record."""
         try:
             length = len(value)
             raw = store(b"", member.of_length(length), value)
@@ -230,7 +230,7 @@ class Struct:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a field may be anything
-    """Returns a value with dicts in place of named fields."""
+    """Return a value with dicts in place of named fields."""
     if isinstance(value, Fields):
         return {name: plain(value[name]) for name in value}
     return tuple(map(plain, value)) if isinstance(value, tuple) else value

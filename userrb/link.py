@@ -31,7 +31,7 @@ class TcFilter(Unique):
 
 
 def of_libbpf(handle: CData) -> CData:
-    """Returns a link of libbpf's that is destroyed when nobody refers to it any more."""
+    """Return a link of libbpf's that is destroyed when nobody refers to it any more."""
     return ffi.gc(handle, lib.bpf_link__destroy)
 
 

@@ -29,7 +29,7 @@ listen()
 
 
 def take() -> str:
-    """Returns what libbpf printed in this thread since last asked, and passes it to `logging`."""
+    """Return what libbpf printed in this thread since last asked, and passes it to `logging`."""
     text = lib.userrb_log_take()
     if text == ffi.NULL:
         return ""
@@ -45,14 +45,14 @@ def take() -> str:
 
 
 def reason(number: int) -> str:
-    """Returns the words for an errno of the kernel's or of libbpf's own."""
+    """Return the words for an errno of the kernel's or of libbpf's own."""
     buffer = ffi.new("char[128]")
     lib.libbpf_strerror(number, buffer, len(buffer))
     return str(ffi.string(buffer).decode(errors="replace"))
 
 
 def failure(number: int, doing: str, kind: type[BpfError] = BpfError) -> BpfError:
-    """Makes the exception for a failed call of libbpf's, its log included.
+    """Make the exception for a failed call of libbpf's, its log included.
 
     Args:
         number: The errno, positive.
@@ -74,21 +74,21 @@ def failure(number: int, doing: str, kind: type[BpfError] = BpfError) -> BpfErro
 
 
 def add(error: BpfError, log: str) -> None:
-    """Puts libbpf's log in an exception."""
+    """Put libbpf's log in an exception."""
     error.log = log
     if log:
         error.add_note(log)
 
 
 def privilege_hint() -> str:
-    """Returns what to do about a missing privilege; nothing for root, who lacks something else."""
+    """Return what to do about a missing privilege; nothing for root, who lacks something else."""
     if os.geteuid() == 0:
         return " (root, but without CAP_BPF: in a container, add it, or run privileged)"
     return " (run as root, or with CAP_BPF, and CAP_PERFMON for programs that trace)"
 
 
 def raise_if_kernel_too_old(doing: str, cause: BpfError) -> None:
-    """Raises KernelTooOld, with the log of its cause, where the kernel has no user ring buffer."""
+    """Raise KernelTooOld, with the log of its cause, where the kernel has no user ring buffer."""
     if lib.libbpf_probe_bpf_map_type(lib.BPF_MAP_TYPE_USER_RINGBUF, ffi.NULL) == 0:
         error = KernelTooOld(
             cause.errno,

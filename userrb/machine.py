@@ -31,7 +31,7 @@ KVM_API_VERSION = 12
 
 
 def read(path: Path) -> str | None:
-    """Returns a file's text; None where it cannot be read."""
+    """Return a file's text; None where it cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:
@@ -47,13 +47,13 @@ def exists(path: Path) -> bool:
 
 
 def kernel_release() -> tuple[int, int]:
-    """Returns the kernel's release as two numbers; zeros where it has an unusual form."""
+    """Return the kernel's release as two numbers; zeros where it has an unusual form."""
     found = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def create_user_ringbuf() -> int:
-    """Creates a user ring buffer of one page and closes it; returns 0, or the errno."""
+    """Create a user ring buffer of one page and close it; return 0, or the errno."""
     size = mmap.PAGESIZE
     fd = lib.bpf_map_create(lib.BPF_MAP_TYPE_USER_RINGBUF, b"userrb_doctor", 0, 0, size, ffi.NULL)
     if fd < 0:
@@ -63,7 +63,7 @@ def create_user_ringbuf() -> int:
 
 
 def capabilities() -> frozenset[str] | None:
-    """Returns which of `CAPABILITIES` this process has."""
+    """Return which of `CAPABILITIES` this process has."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)", read(PROC / "self/status") or "", re.MULTILINE)
     if not found:
         return None
@@ -80,7 +80,7 @@ def in_user_namespace() -> bool | None:
 
 
 def container() -> str | None:
-    """Returns what kind of container this is, if it says so."""
+    """Return what kind of container this is, if it says so."""
     if exists(ROOT / ".dockerenv"):
         return "Docker"
     if exists(ROOT / "run/.containerenv"):
@@ -93,7 +93,7 @@ def container() -> str | None:
 
 
 def libbpf_file() -> Path | None:
-    """Returns the file of the libbpf that this process has loaded."""
+    """Return the file of the libbpf that this process has loaded."""
     for line in (read(PROC / "self/maps") or "").splitlines():
         path = Path(line.split(maxsplit=5)[-1])
         if re.fullmatch(r"libbpf[-.].*", path.name):
@@ -102,13 +102,13 @@ def libbpf_file() -> Path | None:
 
 
 def lockdown() -> str | None:
-    """Returns the kernel's lockdown mode: none, integrity or confidentiality."""
+    """Return the kernel's lockdown mode: none, integrity or confidentiality."""
     found = re.search(r"\[(\w+)\]", read(SYS / "kernel/security/lockdown") or "")
     return found[1] if found else None
 
 
 def btf_size() -> int | None:
-    """Returns the bytes of the kernel's own type information."""
+    """Return the bytes of the kernel's own type information."""
     try:
         return (SYS / "kernel/btf/vmlinux").stat().st_size
     except OSError:
@@ -116,7 +116,7 @@ def btf_size() -> int | None:
 
 
 def distribution() -> frozenset[str]:
-    """Returns the distribution's name and those of its relatives, as in os-release."""
+    """Return the distribution's name and those of its relatives, as in os-release."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -125,13 +125,13 @@ def distribution() -> frozenset[str]:
 
 
 def tool(name: str) -> str | None:
-    """Finds a program, also where Debian keeps some that a user's PATH does not name."""
+    """Find a program, also where Debian keeps some that a user's PATH does not name."""
     path = os.environ.get("PATH", os.defpath)
     return shutil.which(name, path=os.pathsep.join([path, "/usr/local/sbin", "/usr/sbin", "/sbin"]))
 
 
 def versioned_tool(name: str) -> str | None:
-    """Finds the newest of a program's versions that are installed side by side: `clang-18`."""
+    """Find the newest of a program's versions that are installed side by side: `clang-18`."""
     found: dict[int, str] = {}
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         try:
@@ -146,7 +146,7 @@ def versioned_tool(name: str) -> str | None:
 
 
 def output(*command: str, text: str = "") -> str | None:
-    """Returns what a program prints; None if it fails, is not there, or does not end."""
+    """Return what a program prints; None if it fails, is not there, or does not end."""
     try:
         done = subprocess.run(
             command,
@@ -163,20 +163,20 @@ def output(*command: str, text: str = "") -> str | None:
 
 
 def version_of(text: str | None) -> str | None:
-    """Returns the first thing in a text that looks like a version."""
+    """Return the first thing in a text that looks like a version."""
     found = re.search(r"\d+\.\d+(\.\d+)?", text or "")
     return found[0] if found else None
 
 
 def header(name: str) -> Path | None:
-    """Finds a C header where compilers look."""
+    """Find a C header where compilers look."""
     folders = [ROOT / "usr/local/include", ROOT / "usr/include"]
     folders.append(ROOT / f"usr/include/{platform.machine()}-linux-gnu")
     return next((folder / name for folder in folders if exists(folder / name)), None)
 
 
 def kvm() -> str:
-    """Returns what /dev/kvm is good for: "none", "closed" (to this user), "broken" or "open".
+    """Return what /dev/kvm is good for: "none", "closed" (to this user), "broken" or "open".
 
     Only booting something proves that it works.
     """

@@ -74,7 +74,7 @@ class BpfMap(Unique):
         self._set_types(handle, None)
 
     def _set_types(self, handle: CData, reader: Reader | None) -> None:
-        """Sets what keys and values are: as the BTF says, or bytes."""
+        """Set what keys and values are: as the BTF says, or bytes."""
         key = value = None
         key_size, size = int(lib.bpf_map__key_size(handle)), int(lib.bpf_map__value_size(handle))
         if reader:
@@ -96,7 +96,7 @@ class BpfMap(Unique):
         return self.type.removeprefix("percpu_") == "array" or self.type.endswith("_array")
 
     def fileno(self) -> int:
-        """Returns the map's file descriptor, valid until the object is closed.
+        """Return the map's file descriptor, valid until the object is closed.
 
         Raises:
             ObjectClosed: The object is closed.
@@ -104,7 +104,7 @@ class BpfMap(Unique):
         return self._open().number
 
     def lookup(self, key: Any) -> bytes | None:  # noqa: ANN401 - a key may be anything
-        """Returns the bytes of a key's value; None where the map has no such key.
+        """Return the bytes of a key's value; None where the map has no such key.
 
         A per-CPU map answers with the values of all processors, one after the other, each padded to
         8 bytes. `map[key]` returns the value itself.
@@ -128,7 +128,7 @@ class BpfMap(Unique):
         raise self._failure(ffi.errno, "looking up a key")
 
     def update(self, key: Any, value: Any, flags: int = 0) -> None:  # noqa: ANN401 - as above
-        """Sets a key's value, as `map[key] = value` does.
+        """Set a key's value, as `map[key] = value` does.
 
         Args:
             key: As the class says. A queue, a stack and a bloom filter have none: `b""`.
@@ -151,7 +151,7 @@ class BpfMap(Unique):
             raise self._failure(ffi.errno, "updating a key")
 
     def delete(self, key: Any) -> bool:  # noqa: ANN401 - as above
-        """Deletes a key, as `del map[key]` does; returns False where there was none.
+        """Delete a key, as `del map[key]` does; return False where there was none.
 
         Args:
             key: As the class says.
@@ -170,7 +170,7 @@ class BpfMap(Unique):
         raise self._failure(ffi.errno, "deleting a key")
 
     def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - as above
-        """Returns a key's value; the default where the map has no such key."""
+        """Return a key's value; the default where the map has no such key."""
         value = self.lookup(key)
         return default if value is None else self._value.decode(value)
 
@@ -194,7 +194,7 @@ class BpfMap(Unique):
         return True  # and does not count
 
     def __len__(self) -> int:
-        """Counts the keys; of an array without asking the kernel."""
+        """Count the keys; of an array without asking the kernel."""
         self._open()
         return self.max_entries if self._is_array else sum(1 for _ in self._raw_keys())
 
@@ -202,7 +202,7 @@ class BpfMap(Unique):
         return self.keys()
 
     def keys(self) -> Iterator[Any]:
-        """Iterates over the keys, in the kernel's order.
+        """Iterate over the keys, in the kernel's order.
 
         Keys may be deleted meanwhile, by the loop too. Each key comes once; one that is added
         meanwhile may be left out.
@@ -216,18 +216,18 @@ class BpfMap(Unique):
         return (self._key.decode(key) for key in self._raw_keys())
 
     def values(self) -> Iterator[Any]:
-        """Iterates over the values, as `keys` does over the keys."""
+        """Iterate over the values, as `keys` does over the keys."""
         return (value for _, value in self.items())
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """Iterates over keys and values, as `keys` does; a key that is gone by then is left out."""
+        """Iterate over keys and values, as `keys` does; a key that is gone by then is left out."""
         for key in self._raw_keys():
             value = self.lookup(key)
             if value is not None:
                 yield self._key.decode(key), self._value.decode(value)
 
     def _raw_keys(self) -> Iterator[bytes]:
-        """Yields each key once, the next one being asked for before: the loop may delete its own.
+        """Yield each key once, the next one being asked for before: the loop may delete its own.
 
         After a key that is gone the kernel begins again with the first.
         """
@@ -283,12 +283,12 @@ class BpfMap(Unique):
 
 
 def pointer(key: bytes) -> bytes | CData:
-    """Returns a key for C: none of a map that has no keys."""
+    """Return a key for C: none of a map that has no keys."""
     return key or ffi.NULL
 
 
 def encode(path: str | os.PathLike[str]) -> bytes:
-    """Returns a path for C.
+    """Return a path for C.
 
     Raises:
         ValueError: It has a null byte, at which C would end it.
@@ -300,18 +300,18 @@ def encode(path: str | os.PathLike[str]) -> bytes:
 
 
 def type_name(number: int) -> str:
-    """Returns the kernel's name of a map type."""
+    """Return the kernel's name of a map type."""
     text = lib.libbpf_bpf_map_type_str(number)
     return ffi.string(text).decode() if text != ffi.NULL else f"type {number}"
 
 
 def require_user_ringbuf(fd: int) -> None:
-    """Raises unless the descriptor is a user ring buffer's: as `require_type` does."""
+    """Raise unless the descriptor is a user ring buffer's: as `require_type` does."""
     require_type(fd, lib.BPF_MAP_TYPE_USER_RINGBUF, "BPF_MAP_TYPE_USER_RINGBUF")
 
 
 def require_type(fd: int, number: int, name: str) -> int:
-    """Returns a map's `max_entries`; raises unless the descriptor is a map's of this type.
+    """Return a map's `max_entries`; raise unless the descriptor is a map's of this type.
 
     Raises:
         BpfError: `EBADF`; or the descriptor is not a map's.
@@ -347,7 +347,7 @@ def is_map(fd: int) -> bool:
 
 
 def get_pinned(path: str | os.PathLike[str]) -> int:
-    """Opens a pinned map; the caller closes the descriptor.
+    """Open a pinned map; the caller closes the descriptor.
 
     Raises:
         ObjectNotFound: Nothing is pinned at this path.

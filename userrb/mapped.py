@@ -41,7 +41,7 @@ class Memory:
         return False
 
     def view(self, index: int) -> memoryview:
-        """Returns a view of a sample that was taken."""
+        """Return a view of a sample that was taken."""
         start, length = self.reader.span(index)
         start += self.start
         return memoryview(self.views)[start : start + length]

@@ -166,7 +166,7 @@ class BpfObject(Unique):
         log.take()
 
     def close(self) -> None:
-        """Closes the object, its maps and its programs. May be called again.
+        """Close the object, its maps and its programs. May be called again.
 
         What another thread is just running goes on, and keeps what it needs until it ends; rings
         and links stay open.
@@ -195,7 +195,7 @@ class BpfObject(Unique):
 
 
 def each(next_: Callable[[CData, CData], CData], handle: CData | None) -> Iterator[CData]:
-    """Iterates in libbpf's way: from NULL to NULL."""
+    """Iterate in libbpf's way: from NULL to NULL."""
     item = next_(handle, ffi.NULL)
     while item != ffi.NULL:
         yield item

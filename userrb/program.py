@@ -65,7 +65,7 @@ class BpfProgram(Unique):
         return f"<userrb.BpfProgram {self.name!r}, {self.type}>"
 
     def fileno(self) -> int:
-        """Returns the program's file descriptor, valid until the object is closed.
+        """Return the program's file descriptor, valid until the object is closed.
 
         Raises:
             ObjectClosed: The object is closed.

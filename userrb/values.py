@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load(raw: bytes, member: Field) -> Any:  # noqa: ANN401 - a field may be anything
-    """Returns the value of a member that is no struct."""
+    """Return the value of a member that is no struct."""
     if member.bits:
         return get_bits(raw, member)
     if member.code == "s":
@@ -27,14 +27,14 @@ def load(raw: bytes, member: Field) -> Any:  # noqa: ANN401 - a field may be any
 
 
 def load_records(member: Field, record: Record) -> Any:  # noqa: ANN401 - as above
-    """Returns the structs of a member, each made from its layout and its place in the member."""
+    """Return the structs of a member, each made from its layout and its place in the member."""
     starts = range(0, member.item_size * prod(member.shape), member.item_size or 1)
     parts = (record(start) for start in starts or [0] * prod(member.shape))
     return nest(tuple(parts), member.shape)
 
 
 def store(raw: bytes, member: Field, value: object) -> bytes:
-    """Returns the bytes of a member with a new value.
+    """Return the bytes of a member with a new value.
 
     Args:
         raw: Its bytes before, which a bit-field shares with its neighbours.
@@ -59,14 +59,14 @@ def store(raw: bytes, member: Field, value: object) -> bytes:
 
 
 def encode_text(value: object, size: int) -> bytes:
-    """Returns bytes, filled up with zeros."""
+    """Return bytes, filled up with zeros."""
     if not isinstance(value, (bytes, bytearray)) or len(value) > size:
         raise ValueError(f"bytes are needed, at most {size}")
     return bytes(value).ljust(size, b"\0")
 
 
 def encode_record(member: Field, value: object) -> bytes:
-    """Returns the bytes of a struct in a struct."""
+    """Return the bytes of a struct in a struct."""
     layout = member.struct
     if layout and isinstance(value, Mapping):
         return layout.pack(value)
@@ -82,7 +82,7 @@ def encode_record(member: Field, value: object) -> bytes:
 
 
 def flatten(value: Any, shape: tuple[int, ...]) -> list[Any]:  # noqa: ANN401 - as above
-    """Returns the items of nested sequences, each of the length that the shape says."""
+    """Return the items of nested sequences, each of the length that the shape says."""
     if not shape:
         return [value]
     parts = list(value)
@@ -104,7 +104,7 @@ def nest(values: tuple[Any, ...], shape: tuple[int, ...]) -> Any:  # noqa: ANN40
 
 
 def get_bits(raw: bytes, member: Field) -> int:
-    """Reads a bit-field."""
+    """Read a bit-field."""
     first, width = member.bits or (0, 0)
     value = (int.from_bytes(raw, sys.byteorder) >> first) & ((1 << width) - 1)
     if member.code == "?":
@@ -114,7 +114,7 @@ def get_bits(raw: bytes, member: Field) -> int:
 
 
 def set_bits(raw: bytes, member: Field, value: Any) -> bytes:  # noqa: ANN401 - as above
-    """Writes a bit-field, and leaves its neighbours alone."""
+    """Write a bit-field, and leave its neighbours alone."""
     first, width = member.bits or (0, 0)
     number = int(operator.index(value))  # also of NumPy's integers, which are narrower
     least = -(1 << (width - 1)) if member.code.islower() else 0
