@@ -3,6 +3,7 @@
 - `Error`: everything below, so that one `except` catches all of it.
     - `FetchError`: a kernel or package could not be had from the archive.
     - `KernelFileError`: the catalogue, or the kernel asked for, makes no sense.
+    - `FilesKept`: some of what a command did to its files was not done here.
     - `GuestError`: the guest failed, which says nothing about the command.
         - `BootFailed`, `GuestPanic`, `GuestHang`, `GuestOutOfMemory`, `EmulatorDied`: how.
 """
@@ -20,6 +21,18 @@ class FetchError(Error):
 
 class KernelFileError(Error):
     """The catalogue of kernels, or a kernel asked for, makes no sense."""
+
+
+class FilesKept(Error):
+    """What a command did to some of its files was not done here; all the rest was.
+
+    Attributes:
+        paths: Those that stayed as they are: they changed here meanwhile, or were never sent.
+    """
+
+    def __init__(self, message: str, paths: tuple[str, ...] = ()) -> None:
+        self.paths = paths
+        super().__init__(message)
 
 
 class GuestError(Error):

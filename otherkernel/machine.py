@@ -14,6 +14,7 @@ from otherkernel.errors import GuestError
 from otherkernel.host import accelerator, arguments, workdirs
 from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
+from otherkernel.host.line import plain
 from otherkernel.host.streams import Streams
 from otherkernel.image import archive, overlay
 from otherkernel.kernels import catalogue, find
@@ -29,7 +30,8 @@ class Machine:
     """A guest that serves many commands, one at a time.
 
     Each command finds in its working directory what the host has there, and nothing else; what it
-    writes, changes or removes there is so on the host afterwards. Background processes end with
+    writes, changes or removes there is so on the host afterwards, unless that changed on the host
+    meanwhile. Background processes end with
     the command that started them. Methods may be called from several threads; commands queue.
 
     Args:
@@ -159,7 +161,9 @@ class Machine:
             OSError: The command or the directory is not there, or cannot be run.
             GuestOutOfMemory: The guest's memory was full; `survived` tells whether it is up.
             GuestError: The guest panicked, hangs, its emulator died, or it is closed already.
-            Error: The directory is too large to be copied.
+            FilesKept: Some of what the command did to its files was not done here, as they changed
+                here meanwhile, or everything would have gone. All the rest was.
+            Error: The directory is too large to be copied, or cannot be read or written.
             ValueError: Arguments contradict each other.
         """
         if capture_output:
@@ -224,8 +228,11 @@ class Machine:
             if not self._boot.wait(time.monotonic() + CLEAN_SECONDS):
                 self._closed = True
                 raise self._boot.hung(f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds")
-            _, answer = self._boot.link.inbox.popleft()
-            return answer.decode(errors="replace").splitlines()
+            kind, answer = self._boot.link.take()
+            if kind != wire.CLEANED:
+                self._closed = True
+                raise self._boot.lied(f"no word on what is left: {plain(answer)}")
+            return plain(answer).splitlines()
 
 
 def _closed() -> GuestError:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 
 # Guest to host.
-HELLO = 1  # the release, as text: the guest is up
+HELLO = 1  # release, "shared" or "line", and the seal of all later frames: the guest is up
 STDOUT = 2
 STDERR = 3
 FILES = 4  # both ways: records of `tree`
@@ -35,12 +35,15 @@ KILL = 18  # the number of a signal, as text, for the command; an empty one kill
 PING = 19
 PLACE = 20  # a folder into which the files sent before it go
 CLEAN = 21  # a folder to remove, with all that commands have left elsewhere
+SHUT = 22  # the number of an output stream, as text, that nobody reads any more
 
 # Wait status as from waitpid, and how often the out-of-memory killer struck meanwhile.
 EXIT_STATUS = struct.Struct("<iI")
 
-_HEADER = struct.Struct("<4sBBxxI")
-_MAGIC = b"\xf5PRF"  # whatever else reaches the line (a kernel message, say) is found out
+_HEADER = struct.Struct("<8sBBxxI")
+# What begins a frame. The guest chooses another one for its own when it greets the host, which its
+# agent alone knows: so whatever else reaches the line (a kernel message, say) is found out.
+SEAL = b"\xf5PRFwire"
 _RECEIPT = 0
 _MORE = 1  # another frame of the same message follows
 _SHARED = 2  # the payload lies in the shared memory
@@ -48,6 +51,7 @@ _ACKNOWLEDGE = 4  # the receiver must send a receipt
 
 SHARED_SIZE = 16 << 20  # bytes, a power of two; half for each direction
 _INLINE = 1024  # bytes; two of these fit a tty's buffer of 4096
+_UNLIMITED = 1 << 40
 
 
 class Order:
@@ -101,29 +105,37 @@ class Order:
 
 
 class Garbled(Exception):
-    """The line carries something that is no frame."""
+    """The line carries something that is no frame, or not one that may come now."""
 
 
 class Link:
     """One end of the line.
 
     Args:
-        descriptor: The serial line or a socket, in blocking mode.
+        descriptor: The serial line or a socket.
         wait: Called while a receipt is awaited; returns when the descriptor may be read.
         guest: Whether this is the guest's end.
+
+    Attributes:
+        inbox: Whole messages that have arrived.
+        shared: The shared memory, once there is some.
+        ours: What begins our frames.
+        theirs: What begins the other side's.
     """
 
     def __init__(self, descriptor: int, wait: Callable[[], None], guest: bool) -> None:
-        """Start without shared memory; set `shared` once there is some."""
+        """Start without shared memory."""
         self.descriptor = descriptor
         self.inbox: deque[tuple[int, bytes]] = deque()
         self.shared: mmap.mmap | None = None
+        self.ours = self.theirs = SEAL
         self._wait = wait
         half = SHARED_SIZE // 2
         self._out, self._in = (half, 0) if guest else (0, half)
         self._pending = b""
         self._parts: list[bytes] = []
-        self._receipts = 0
+        self._part_kind = _RECEIPT
+        self._awaited = False
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         """Send one message, however long; what arrives meanwhile is in the inbox.
@@ -133,22 +145,22 @@ class Link:
             ConnectionError: The other side is gone.
         """
         if len(payload) <= _INLINE:
-            self._write(_HEADER.pack(_MAGIC, kind, 0, len(payload)) + payload)
+            self._write(_HEADER.pack(self.ours, kind, 0, len(payload)) + payload)
             return
         size = SHARED_SIZE // 2 if self.shared else _INLINE
         for offset in range(0, len(payload), size):
             part = payload[offset : offset + size]
             flags = _ACKNOWLEDGE | (_MORE if offset + size < len(payload) else 0)
+            self._awaited = True
             if self.shared:
                 self.shared[self._out : self._out + len(part)] = part
-                self._write(_HEADER.pack(_MAGIC, kind, flags | _SHARED, len(part)))
+                self._write(_HEADER.pack(self.ours, kind, flags | _SHARED, len(part)))
             else:
-                self._write(_HEADER.pack(_MAGIC, kind, flags, len(part)) + part)
-            while not self._receipts:
+                self._write(_HEADER.pack(self.ours, kind, flags, len(part)) + part)
+            while self._awaited:
                 self._wait()
                 if not self.receive():
                     raise ConnectionResetError("the line was closed")
-            self._receipts -= 1
 
     def receive(self) -> bool:
         """Read what has arrived and put whole messages into the inbox.
@@ -165,12 +177,13 @@ class Link:
         data = self._pending + data
         start = 0
         while len(data) - start >= _HEADER.size:
-            magic, kind, flags, length = _HEADER.unpack_from(data, start)
-            if magic != _MAGIC:
+            seal, kind, flags, length = _HEADER.unpack_from(data, start)
+            if seal != self.theirs:
                 raise Garbled(f"no frame: {data[start : start + 64]!r}")
+            self._check(kind, flags, length)
             body = start + _HEADER.size
             if flags & _SHARED:
-                if self.shared is None or length > SHARED_SIZE // 2:
+                if self.shared is None:
                     raise Garbled(f"{length} bytes in shared memory that is not there")
                 payload = self.shared[self._in : self._in + length]
                 start = body
@@ -183,19 +196,49 @@ class Link:
         self._pending = data[start:]
         return True
 
+    def _check(self, kind: int, flags: int, length: int) -> None:
+        """Refuse a frame that makes no sense, or may not come now."""
+        if flags & ~(_MORE | _SHARED | _ACKNOWLEDGE):
+            raise Garbled(f"a frame with the unknown flags {flags:#x}")
+        most = SHARED_SIZE // 2 if flags & _SHARED else _INLINE
+        # All parts but the last are full: else a message might come in millions of them.
+        if length > most or (flags & _MORE and length < most):
+            raise Garbled(f"a frame of {length} bytes")
+        if kind == _RECEIPT:
+            if flags or length or not self._awaited:
+                raise Garbled("a receipt for nothing")
+            return
+        if self._parts and kind != self._part_kind:
+            raise Garbled(f"message {kind} in the middle of message {self._part_kind}")
+        if sum(map(len, self._parts)) + length > self._longest(kind):
+            raise Garbled(f"message {kind} is too long")
+
+    def _longest(self, kind: int) -> int:
+        """Return how long a message of a kind may be that comes now.
+
+        Raises:
+            Garbled: None of that kind may come.
+        """
+        return _UNLIMITED
+
     def _frame(self, kind: int, flags: int, payload: bytes) -> None:
         """Take in one frame."""
         if kind == _RECEIPT:
-            self._receipts += 1
+            self._awaited = False
             return
         if flags & _ACKNOWLEDGE:
-            self._write(_HEADER.pack(_MAGIC, _RECEIPT, 0, 0))
+            self._write(_HEADER.pack(self.ours, _RECEIPT, 0, 0))
         if flags & _MORE:
             self._parts.append(payload)
+            self._part_kind = kind
             return
         if self._parts:
             payload = b"".join([*self._parts, payload])
             self._parts = []
+        self._message(kind, payload)
+
+    def _message(self, kind: int, payload: bytes) -> None:
+        """Take in a whole message."""
         self.inbox.append((kind, payload))
 
     def _write(self, data: bytes) -> None:

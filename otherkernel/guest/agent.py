@@ -12,6 +12,7 @@ import time
 
 from otherkernel import tree, wire
 from otherkernel.guest.execution import Execution
+from otherkernel.placing import Placing
 
 TYPE_CHECKING = False  # without the import of `typing`
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def open_line() -> int:
     settings[6][termios.VMIN] = 1
     settings[6][termios.VTIME] = 0
     termios.tcsetattr(line, termios.TCSANOW, settings)
+    os.unlink(LINE)  # against accidents only: root can make it anew
     return line
 
 
@@ -107,7 +109,10 @@ class Agent:
     def serve(self) -> None:
         """Greets the host and obeys it for ever."""
         shared = "shared" if self.link.shared else "line"
-        self.link.send(wire.HELLO, f"{os.uname().release}\n{shared}".encode())
+        with open("/dev/urandom", "rb", buffering=0) as random:  # os.urandom may wait at boot
+            seal = random.read(len(wire.SEAL))
+        self.link.send(wire.HELLO, f"{os.uname().release}\n{shared}\n".encode() + seal)
+        self.link.ours = seal
         packs: list[bytes] = []
         while True:
             kind, payload = self.next()
@@ -117,14 +122,21 @@ class Agent:
             if kind == wire.PING:
                 self.link.send(wire.PONG)
             elif kind == wire.PLACE:
-                for pack in packs:
-                    tree.apply(payload, pack)
+                self.place(payload, packs)
                 packs = []
             elif kind == wire.RUN:
                 self.run(wire.Order.unpack(payload), packs)
                 packs = []
             elif kind == wire.CLEAN:
                 self.clean(payload)
+
+    @staticmethod
+    def place(root: bytes, packs: list[bytes]) -> None:
+        """Put the host's files into a folder."""
+        with Placing(root) as placing:
+            for pack in packs:
+                placing.apply(pack)
+            placing.finish()
 
     def clean(self, folder: bytes) -> None:
         """Remove what commands left behind; the first time, without a folder, learns what is."""
@@ -143,11 +155,11 @@ class Agent:
             time.clock_settime(time.CLOCK_REALTIME, order.time)
         struck = killed_for_memory()
         try:
-            os.makedirs(order.cwd, exist_ok=True)
+            os.makedirs(order.root or order.cwd, exist_ok=True)
             if order.fresh:
                 tree.clear(order.root)
-            for pack in packs:
-                tree.apply(order.root, pack)
+            if order.root:
+                self.place(order.root, packs)
             before = tree.scan(order.root) if order.root else {}
             os.makedirs(order.cwd, exist_ok=True)
             os.chdir(order.cwd)
@@ -158,7 +170,9 @@ class Agent:
             return
         finally:
             os.chdir("/")
-        if order.root:
+        if order.root and not os.path.isdir(order.root):
+            self.link.send(wire.FILES, tree.LOST)
+        elif order.root:
             changed, gone = tree.differences(before, tree.scan(order.root))
             for pack in tree.pack(order.root, changed, gone):
                 self.link.send(wire.FILES, pack)

@@ -40,6 +40,7 @@ class Execution:
         self._status: int | None = None
         self._pending: deque[bytes] = deque()
         self._ended = False  # the host has no more input
+        self._poll = select.poll()
         os.environ["PATH"] = os.fsdecode(order.env.get(b"PATH", os.fsencode(os.defpath)))
         theirs_in, our_in = os.pipe()
         our_out, theirs_out = terminal() if STDOUT in order.terminals else os.pipe()
@@ -77,7 +78,7 @@ class Execution:
 
     def finish(self) -> int:
         """Pass its streams until it ends, kill what it leaves running; return its status."""
-        poll = select.poll()
+        poll = self._poll
         poll.register(self._link.descriptor, select.POLLIN)
         for end in self._kinds:
             poll.register(end, select.POLLIN)
@@ -129,6 +130,8 @@ class Execution:
             kind, payload = self._link.inbox.popleft()
             if kind == wire.KILL:
                 self._kill(payload)
+            elif kind == wire.SHUT:
+                self._shut(int(payload))
             elif kind == wire.PING:
                 self._link.send(wire.PONG)
             elif kind == wire.STDIN and payload:
@@ -145,6 +148,16 @@ class Execution:
                 os.kill(-1, _signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+    def _shut(self, kind: int) -> None:
+        """Close our end of an output stream, so that writing there is SIGPIPE to the command."""
+        for end in [end for end, each in self._kinds.items() if each == kind]:
+            del self._kinds[end]
+            try:
+                self._poll.unregister(end)
+            except KeyError:
+                pass  # the command had closed it
+            os.close(end)
 
     def _forward(self, end: int) -> "bool | None":
         """Pass on what the command wrote; False when there is no more, None when none now."""

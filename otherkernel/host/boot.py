@@ -11,6 +11,7 @@ from otherkernel import wire
 from otherkernel.errors import BootFailed, GuestError
 from otherkernel.host import diagnosis, qemu
 from otherkernel.host.console import Console
+from otherkernel.host.line import Line, plain
 
 PING_SECONDS = 5.0  # silence after which the guest is asked whether it lives
 DEAD_SECONDS = 60.0  # silence after which it does not; generous, for hosts under load
@@ -42,22 +43,18 @@ class Boot:
         self._heard = time.monotonic()
         self._emulator = qemu.start(kernel, archive, memory, cpus, kvm)
         try:
-            line = self._emulator.line
-            self.link = wire.Link(line.fileno(), self._wait_for_receipt, guest=False)
+            self.link = Line(self._emulator.line.fileno(), self._wait_for_receipt)
             self.link.shared = self._emulator.shared
             deadline = time.monotonic() + limit
             self._boot_deadline: float | None = deadline
             while not self.link.inbox:
                 self.wait(deadline)
-            kind, payload = self.link.inbox.popleft()
+            kind, payload = self.link.take()
             if kind != wire.HELLO:
-                raise BootFailed(
-                    f"the guest's agent failed: {payload.decode(errors='replace')}",
-                    self.console.tail(),
-                )
+                raise BootFailed(f"the guest's agent failed: {plain(payload)}", self.console.tail())
             self._boot_deadline = None
-            self.release, _, transport = payload.decode().partition("\n")
-            if transport != "shared":
+            self.release = self.link.release
+            if not self.link.shares:
                 self.link.shared = None
         except BaseException:
             self.close()
@@ -87,7 +84,9 @@ class Boot:
         """
         try:
             self.link.send(kind, payload)
-        except (wire.Garbled, ConnectionError) as error:
+        except wire.Garbled as error:
+            raise self.lied(str(error)) from error
+        except ConnectionError as error:
             raise self.gone(str(error)) from error
 
     def wait(self, deadline: float | None = None, also: Sequence[int] = ()) -> bool:
@@ -160,12 +159,12 @@ class Boot:
         if receive:
             try:
                 alive = self.link.receive()
-            except (wire.Garbled, ConnectionError) as error:
+            except wire.Garbled as error:
+                raise self.lied(str(error)) from error
+            except ConnectionError as error:
                 raise self.gone(str(error)) from error
             if not alive:
                 raise self.gone()
-            while self.link.inbox and self.link.inbox[0][0] == wire.PONG:
-                self.link.inbox.popleft()
         return True
 
     def _drain_console(self, seconds: float) -> None:
@@ -189,6 +188,12 @@ class Boot:
         self._drain_console(0.02)
         while len(self.console.killed()) < until_killed and time.monotonic() < deadline:
             self._drain_console(0.02)
+
+    def lied(self, what: str) -> GuestError:
+        """Kill a guest that sends what no guest of ours would, and return the error to raise."""
+        self._drain_console(0.0)
+        self.close()
+        return GuestError(f"the guest sent what makes no sense: {what}", self.console.tail())
 
     def hung(self, why: str) -> GuestError:
         """Kill a guest that does not answer, and return the error to raise."""

@@ -3,13 +3,17 @@
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from otherkernel import tree, wire
-from otherkernel.errors import EmulatorDied, GuestError, GuestOutOfMemory
-from otherkernel.host import streams, workdirs
+from otherkernel.errors import EmulatorDied, Error, GuestError, GuestOutOfMemory
+from otherkernel.host import line, streams, workdirs
 from otherkernel.host.boot import Boot
+from otherkernel.placing import Placing
 
 KILL_SECONDS = 20.0  # for the guest to kill a command and say so
+RETURN_SECONDS = 600.0  # for it to send back what the command wrote
 
 
 class Command:
@@ -36,6 +40,7 @@ class Command:
         self._streams = streams
         self._signals = signals
         self._wanted = True  # the command has room for input
+        self._placing: Placing | None = None
 
     def finish(self, workdirs: workdirs.Workdirs, timeout: float | None) -> int:
         """Run the command to its end; return its status as `subprocess` gives it.
@@ -48,71 +53,110 @@ class Command:
             subprocess.TimeoutExpired: It was.
             GuestError: The guest failed.
             OSError: The command could not be started.
+            FilesKept: Not all that it did to its files was done here.
+            Error: Its files could not be copied.
         """
         order = self._order
         started = time.monotonic()
         self._boot.begin()
-        if order.root:
-            order.fresh = workdirs.send(order.root, lambda pack: self._send(wire.FILES, pack))
-        order.time = time.time()
-        self._send(wire.RUN, order.pack())
-        payload, expired = self._follow(None if timeout is None else started + timeout)
-        if order.root:
-            workdirs.took_back(order.root)
+        try:
+            if order.root:
+                order.fresh, self._placing = workdirs.send(
+                    order.root, lambda pack: self._send(wire.FILES, pack)
+                )
+            order.time = time.time()
+            self._send(wire.RUN, order.pack())
+            payload, expired = self._follow(None if timeout is None else started + timeout)
+            status, struck = line.exit_status(payload)
+            with self._writing():
+                kept = workdirs.took_back(order.root, self._placing) if self._placing else None
+        except (wire.Garbled, tree.Malformed) as error:
+            raise self._boot.lied(str(error)) from error
+        finally:
+            if self._placing is not None:
+                self._placing.close()
         self.busy = False
-        status, struck = wire.EXIT_STATUS.unpack(payload)
         if struck:
-            raise self._out_of_memory(struck)
+            raise self._out_of_memory(struck) from kept
         if expired and timeout is not None:
-            raise subprocess.TimeoutExpired(order.args, timeout, *self._streams.raw)
-        return os.waitstatus_to_exitcode(status)
+            raise subprocess.TimeoutExpired(order.args, timeout, *self._streams.raw) from kept
+        if kept is not None:
+            raise kept
+        return status
 
     def _follow(self, deadline: float | None) -> tuple[bytes, bool]:
         """Pass on what the command does; return how it ended, and whether its time was over."""
         boot = self._boot
-        expired = False
+        expired = returning = False
         while True:
+            if not returning and boot.link.phase is line.Phase.RETURNING:
+                returning = True
+                deadline = time.monotonic() + RETURN_SECONDS
+            # A guest that never stops talking has a deadline, too.
+            if deadline is not None and time.monotonic() >= deadline:
+                if expired or returning:
+                    raise boot.hung(
+                        f"it did not {'send the files of' if returning else 'kill'} a command in "
+                        f"{RETURN_SECONDS if returning else KILL_SECONDS:.0f} seconds after its "
+                        f"{'end' if returning else 'time was over'}"
+                    )
+                expired = True
+                deadline = time.monotonic() + KILL_SECONDS
+                self._send(wire.KILL)
             source = self._streams.source if self._wanted else None
             if self._wanted and source is None:
                 self._feed()
             also = [fd for fd in (source, self._signals) if fd is not None]
             if boot.wait(deadline, also):
-                answer = self._hear(*boot.link.inbox.popleft())
+                answer = self._hear(*boot.link.take())
                 if answer is not None:
                     return answer, expired
-            elif deadline is None or time.monotonic() < deadline:
-                for descriptor in boot.readable(also):
-                    if descriptor == source:
-                        self._feed()
-                    else:
-                        self._signal()
-            elif expired:
-                raise boot.hung(
-                    f"it did not kill a command in {KILL_SECONDS:.0f} seconds after its time was "
-                    "over"
-                )
-            else:
-                expired = True
-                deadline = time.monotonic() + KILL_SECONDS
-                self._send(wire.KILL)
+                continue
+            for descriptor in boot.readable(also):
+                if descriptor == source:
+                    self._feed()
+                else:
+                    self._signal()
 
     def _hear(self, kind: int, payload: bytes) -> bytes | None:
         """Do what the guest's message asks for; return how the command ended, if it has."""
         if kind in (wire.STDOUT, wire.STDERR):
-            self._streams.write(kind == wire.STDERR, payload)
+            if not self._streams.write(kind == wire.STDERR, payload):
+                # The command finds out, as it would here: by SIGPIPE.
+                self._send(wire.SHUT, b"%d" % kind)
         elif kind == wire.FILES:
-            tree.apply(self._order.root, payload)
+            self._place(payload)
         elif kind == wire.WANT:
             self._wanted = True
         elif kind == wire.REFUSED:
+            refusal = line.refusal(payload)
             self.busy = False
-            number, _, path = payload.decode().partition("\n")
-            raise OSError(int(number), os.strerror(int(number)), path)
+            raise refusal
         elif kind == wire.BROKEN:
             raise EmulatorDied(
-                f"the guest's agent failed:\n{payload.decode()}", self._boot.console.tail()
+                f"the guest's agent failed:\n{line.plain(payload)}", self._boot.console.tail()
             )
         return payload if kind == wire.EXIT else None
+
+    def _place(self, pack: bytes) -> None:
+        """Put files that the guest sends into the command's folder."""
+        if self._placing is None:
+            raise tree.Malformed("files of a command that has no folder")
+        with self._writing():
+            self._placing.apply(pack)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in words what keeps the command's files from being written."""
+        try:
+            yield
+        except OSError as error:
+            folder = os.fsdecode(self._order.root)
+            where = line.plain(os.fsencode(error.filename or ""))
+            raise Error(
+                f"{folder}: {where or 'a file'}: {error.strerror}: what the command wrote could "
+                "not be brought back"
+            ) from error
 
     def _feed(self) -> None:
         """Send the command its next piece of input; after the last one it wants no more."""

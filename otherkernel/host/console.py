@@ -9,6 +9,8 @@ _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 _KILLED = re.compile(r"Killed process (\d+) \((.*?)\)")
 _NO_MEMORY = re.compile(r"deadlocked on memory|out of memory", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\r\x00]")
+# What else does something to a terminal; anyone in the guest may write here.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _STAMP = re.compile(r"^\[ *\d+\.\d+\] ?", re.M)
 
 
@@ -33,7 +35,7 @@ class Console:
 
     @staticmethod
     def _text(data: bytes) -> str:
-        return _CONTROL.sub("", data.decode(errors="replace"))
+        return _UNSAFE.sub("\ufffd", _CONTROL.sub("", data.decode(errors="replace")))
 
     @property
     def text(self) -> str:

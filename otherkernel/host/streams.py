@@ -1,12 +1,13 @@
 """Where a command's streams go, as `subprocess` takes it."""
 
 import os
+import select
 import subprocess
 from typing import IO, Any
 
 Stream = int | IO[Any] | None
 
-_PIECE = 1 << 20  # bytes of input in one message
+_PIECE = 64 << 10  # bytes of input in one message
 
 
 class _Sink:
@@ -33,13 +34,19 @@ class _Sink:
         """Whether what is written here goes to a terminal."""
         return self._descriptor is not None and os.isatty(self._descriptor)
 
-    def write(self, data: bytes) -> None:
-        """Pass on what the command wrote."""
+    def write(self, data: bytes) -> bool:
+        """Pass on what the command wrote; False as soon as nobody reads that any more."""
         if self.kept is not None:
             self.kept.append(data)
-        elif self._descriptor is not None:
-            while data:
+        while data and self._descriptor is not None:
+            try:
                 data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # whoever shares it with us wants it so
+                select.select([], [self._descriptor], [])
+            except BrokenPipeError:
+                self._descriptor = None
+                return False
+        return True
 
     @property
     def data(self) -> bytes | None:
@@ -98,9 +105,9 @@ class Streams:
             return (1, 2) if self._out.is_terminal else ()
         return tuple(n for n, s in ((1, self._out), (2, self._error)) if s.is_terminal)
 
-    def write(self, error: bool, data: bytes) -> None:
-        """Pass on what the command wrote."""
-        (self._error if error else self._out).write(data)
+    def write(self, error: bool, data: bytes) -> bool:
+        """Pass on what the command wrote; False as soon as nobody reads that any more."""
+        return (self._error if error else self._out).write(data)
 
     @property
     def raw(self) -> tuple[bytes | None, bytes | None]:

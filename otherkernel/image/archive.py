@@ -22,7 +22,7 @@ from otherkernel.image import cpio, hostfiles, libraries, overlay, python
 # Programs that belong in the guest if the host has them: they ask the running kernel.
 PROGRAMS = ("bash", "bpftool")
 # What runs in the guest of this package. Compiled here, as a guest would take long for it.
-AGENT = ("guest/agent", "guest/execution", "guest/leftovers", "tree", "wire")
+AGENT = ("guest/agent", "guest/execution", "guest/leftovers", "placing", "tree", "wire")
 _HERE = Path(__file__).parent.parent
 AGENT_FOLDER = "/.otherkernel"
 _MAKERS = ("archive", "cpio", "hostfiles", "libraries", "overlay", "python")

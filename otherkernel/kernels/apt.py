@@ -3,25 +3,35 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from otherkernel.errors import FetchError
 
+_CONNECTION = re.compile(r"Acquire::(https?::|Check-(Valid-Until|Date) ).*;")
+_CLAIMS = re.compile(r"^(?:Suite|Codename): (.*)$", re.M)
 _DIST_URI = re.compile(r"'([^']+)/dists/([^']+)/InRelease'")
 
 
-def _call(args: list[str], **options: object) -> "subprocess.CompletedProcess[str]":
+def _call(
+    args: list[str], environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """Run one of apt's programs with plain English messages."""
-    env = {**os.environ, "LC_ALL": "C.UTF-8"}
+    env = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
     try:
-        return subprocess.run(args, check=False, env=env, text=True, capture_output=True, **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(args, check=False, env=env, text=True, capture_output=True)
     except FileNotFoundError as error:
         raise FetchError(
             f"{args[0]} is not installed: kernels are fetched with Debian's apt and dpkg; "
             "without them give --kernel the path of a vmlinuz"
         ) from error
+
+
+def _connection() -> str:
+    """Return how this system's apt reaches mirrors, as settings of apt's."""
+    shown = _call(["apt-config", "dump"]).stdout.splitlines()
+    return "".join(f"{line}\n" for line in shown if _CONNECTION.match(line))
 
 
 def archive_uri(archive: str) -> str:
@@ -46,6 +56,18 @@ def archive_uri(archive: str) -> str:
         f"apt's sources name no archive that ends in /{archive}, /debian or /ubuntu: "
         "add the distribution's mirror to them (see sources.list(5))"
     )
+
+
+# What apt says of a mirror that gives something else than the archive's owner signed.
+_UNSIGNED = "the mirror's lists are not signed by the distribution's keys: use another mirror"
+_REASONS = {
+    "Hash Sum mismatch": "the mirror gives something else than the signed lists say: wrong "
+    "checksums; try again later, or another mirror",
+    "is not signed": _UNSIGNED,
+    "GPG error": _UNSIGNED,
+    "NO_PUBKEY": _UNSIGNED,
+    "signatures were invalid": _UNSIGNED,
+}
 
 
 @dataclass(frozen=True)
@@ -100,17 +122,30 @@ class PrivateApt:
             "APT::Architectures": architecture,
             # As root apt would download as another user, who may not write here.
             "APT::Sandbox::User": "",
-            # Hooks of the system have no business with a private folder.
-            "APT::Update::Post-Invoke-Success": "",
             "Acquire::Languages": "none",
             "Acquire::Retries": "2",
             "DPkg::Lock::Timeout": "60",
+            # Whatever else may say so, nothing unsigned or badly signed is taken.
+            "Acquire::AllowInsecureRepositories": "false",
+            "Acquire::AllowWeakRepositories": "false",
+            "Acquire::AllowDowngradeToInsecureRepositories": "false",
+            "APT::Get::AllowUnauthenticated": "false",
         }
+        # The system's settings are not read: they may switch signatures off, or run programs. Only
+        # how a mirror is reached is taken over, and whether its clock is believed.
+        (folder / "apt.conf").write_text(
+            'Dir::Etc::Main "/dev/null";\nDir::Etc::Parts "/dev/null";\n' + _connection()
+        )
+        self._suites = suites
+        self._environment = {"APT_CONFIG": str(folder / "apt.conf")}
         self._options = [f"-o{key}={value}" for key, value in settings.items()]
 
     def _failed(self, what: str, output: str) -> FetchError:
         lines = [line for line in output.splitlines() if line.startswith(("E:", "W:", "Err:"))]
         detail = "".join(f"\n  {line}" for line in lines[-6:])
+        for sign, why in _REASONS.items():
+            if sign in output:
+                return FetchError(f"{what} ({self._name}): {why}{detail}")
         return FetchError(
             f"{what} ({self._name}): is the network there? It is needed once, then the cache "
             f"serves; OTHERKERNEL_CACHE names another folder for it, --kernel PATH a kernel{detail}"
@@ -120,11 +155,27 @@ class PrivateApt:
         """Fetch the suites' lists.
 
         Raises:
-            FetchError: They could not be had, or are not signed by the keyring.
+            FetchError: They could not be had, are not signed by the keyring, or are of another
+                suite.
         """
-        result = _call(["apt-get", *self._options, "-oAPT::Update::Error-Mode=any", "-q", "update"])
+        command = ["apt-get", *self._options, "-oAPT::Update::Error-Mode=any", "-q", "update"]
+        result = _call(command, self._environment)
         if result.returncode:
             raise self._failed("the archive's lists could not be fetched", result.stderr)
+        for suite in self._suites:
+            self._check_suite(suite)
+
+    def _check_suite(self, suite: str) -> None:
+        """Compare what the signed list of a suite says it is with what was asked for."""
+        escaped = suite.replace("/", "_")
+        lists = list((self._folder / "lists").glob(f"*_dists_{escaped}_*Release"))
+        claimed = {claim for each in lists for claim in _CLAIMS.findall(each.read_text())}
+        if suite not in claimed:
+            what = " and ".join(sorted(claimed)) or "no suite at all"
+            raise FetchError(
+                f"the mirror's lists of {suite} ({self._name}) are signed, but say that they are "
+                f"of {what}: use another mirror"
+            )
 
     def find(self, name: str) -> Package:
         """Return what the lists say of a package, in its highest version.
@@ -132,7 +183,9 @@ class PrivateApt:
         Raises:
             FetchError: The suites have none of that name.
         """
-        shown = _call(["apt-cache", *self._options, "--no-all-versions", "show", name])
+        shown = _call(
+            ["apt-cache", *self._options, "--no-all-versions", "show", name], self._environment
+        )
         found = dict(re.findall(r"^([A-Za-z-]+): (.*)$", shown.stdout.partition("\n\n")[0], re.M))
         if "Version" not in found:
             raise FetchError(f"{self._name} has no package called {name}")
@@ -155,7 +208,7 @@ class PrivateApt:
             *("apt-get", *self._options, "-q", "-oAPT::Status-Fd=2"),
             *("download", f"{package.name}={package.version}"),
         ]
-        env = {**os.environ, "LC_ALL": "C.UTF-8"}
+        env = {**os.environ, "LC_ALL": "C.UTF-8", **self._environment}
         output = []
         with subprocess.Popen(
             command, cwd=into, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

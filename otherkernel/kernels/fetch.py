@@ -12,6 +12,7 @@ from otherkernel import cache
 from otherkernel.errors import FetchError
 from otherkernel.kernels import apt, catalogue
 
+_NUMBER = re.compile(r"\d+\.\d+")  # what the name of a kernel begins with, if it is a version
 _IMAGE = re.compile(r"\b(linux-(?:image|binary)-[^\s,|(]+)")
 
 
@@ -126,12 +127,25 @@ def cached_version(kernel: catalogue.Kernel) -> str | None:
     return note.read_text().strip() if note.exists() else None
 
 
-def _keep_kernel(source: Path, into: Path) -> None:
-    """Move a kernel and its configuration out of an unpacked package."""
+def _keep_kernel(name: str, source: Path, into: Path) -> None:
+    """Move a kernel and its configuration out of an unpacked package, if it is what its name says.
+
+    Raises:
+        FetchError: There is none, or one of another version.
+    """
     images = [*source.glob("boot/vmlinuz-*"), *source.glob("usr/lib/modules/*/vmlinuz")]
     images += source.glob("lib/modules/*/vmlinuz")
     if not images:
         raise FetchError("the package holds no vmlinuz: does catalogue.toml name an image package?")
+    # By the file's name, or by its folder's.
+    at = images[0].name.removeprefix("vmlinuz-")
+    release = images[0].parent.name if at == "vmlinuz" else at
+    number = _NUMBER.match(name)
+    if number and not release.startswith(f"{number[0]}."):
+        raise FetchError(
+            f"the archive gives Linux {release} for {name}: the mirror serves another suite, or "
+            "the catalogue is wrong"
+        )
     images[0].rename(into / "vmlinuz")
     configs = [*source.glob("boot/config-*"), *source.glob("usr/lib/modules/*/config")]
     if configs:
@@ -165,7 +179,7 @@ def kernel(
             _IMAGE,
             whole,
         )
-        _keep_kernel(whole, part)
+        _keep_kernel(wanted.name, whole, part)
         # The modules are most of the package, and nothing here needs them.
         shutil.rmtree(whole)
         (part / "version").write_text(f"{found.name} {found.version}\n")

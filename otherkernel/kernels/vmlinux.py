@@ -19,6 +19,8 @@ from otherkernel.errors import KernelFileError
 
 _ELF = b"\x7fELF"
 _LZ4_BLOCK = 8 << 20  # the legacy frame's fixed block size
+# What unpacking raises, and reading tables that are cut off.
+_DAMAGED = (zlib.error, lzma.LZMAError, zstandard.ZstdError, lz4.block.LZ4BlockError, struct.error)
 _PVH_NOTE = 18  # XEN_ELFNOTE_PHYS32_ENTRY: where QEMU may enter an ELF kernel
 
 
@@ -68,6 +70,8 @@ def _payload(image: bytes) -> bytes:
     setup = (image[0x1F1] or 4) + 1
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = setup * 512 + offset
+    if start + length > len(image):
+        raise KernelFileError("the kernel is cut off: its file is shorter than it says")
     return image[start : start + length]
 
 
@@ -105,17 +109,26 @@ def bootable(kernel: Path) -> Path:
     except OSError as error:
         raise KernelFileError(f"{kernel}: {error.strerror}: give the path of a vmlinuz") from error
     if image.startswith(_ELF):
-        if not _has_pvh_entry(image):
+        try:
+            found = _has_pvh_entry(image)
+        except struct.error as error:
+            raise KernelFileError(f"{kernel}: the kernel is cut off or damaged") from error
+        if not found:
             raise KernelFileError(f"{kernel}: an ELF kernel without CONFIG_PVH: give its vmlinuz")
         return kernel
 
     def fill(part: Path) -> None:
         try:
             elf = _decompress(_payload(image))
+            found = _has_pvh_entry(elf)
         except KernelFileError as error:
             raise KernelFileError(f"{kernel}: {error}") from error
+        except (*_DAMAGED, ValueError, EOFError) as error:
+            raise KernelFileError(f"{kernel}: the kernel is cut off or damaged: {error}") from error
         # An empty file records that there is nothing better than the image.
-        (part / "vmlinux").write_bytes(elf if _has_pvh_entry(elf) else b"")
+        (part / "vmlinux").write_bytes(elf if found else b"")
 
-    unpacked = cache.filled(f"vmlinux/{hashlib.sha256(image).hexdigest()}", fill) / "vmlinux"
+    folder = cache.filled(f"vmlinux/{hashlib.sha256(image).hexdigest()}", fill)
+    cache.forget(folder)
+    unpacked = folder / "vmlinux"
     return unpacked if unpacked.stat().st_size else kernel

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from otherkernel import wire
 from otherkernel.errors import (
     BootFailed,
     EmulatorDied,
@@ -24,6 +25,7 @@ from otherkernel.machine import Machine
 
 pytestmark = pytest.mark.vm
 
+FORGED = wire._HEADER.pack(wire.SEAL, wire.EXIT, 0, 8) + wire.EXIT_STATUS.pack(0, 0)
 FILL = "b = []\nwhile True:\n    b.append(bytearray(b'x' * (8 << 20)))"
 
 
@@ -82,7 +84,9 @@ def test_a_filled_memory_is_named(mortal: Machine) -> None:
 
 def test_a_memory_filled_with_files_is_named(mortal: Machine) -> None:
     """Memory that no kill frees ends in a panic, and is GuestOutOfMemory all the same."""
-    mounts = "".join(f"mkdir /{n}; mount -t tmpfs -o size=400M {n} /{n}; " for n in "ab")
+    # Whom the memory killer takes first is a matter of chance: let it have nobody.
+    mounts = "echo -1000 >/proc/self/oom_score_adj; "
+    mounts += "".join(f"mkdir /{n}; mount -t tmpfs -o size=400M {n} /{n}; " for n in "ab")
     with pytest.raises(GuestOutOfMemory, match="deadlocked on memory") as full:
         mortal.run(f"{mounts} cat /dev/zero >/a/a; cat /dev/zero >/b/b; sleep 60", shell=True)
     assert not full.value.survived
@@ -111,6 +115,22 @@ def test_a_guest_that_powers_off_is_named(mortal: Machine) -> None:
     """A command that powers the guest off is EmulatorDied, not a pass."""
     with pytest.raises(EmulatorDied, match="powered off by itself"):
         mortal.run(["poweroff", "-f"])
+
+
+def test_a_forged_end_is_found_out(mortal: Machine) -> None:
+    """A command that writes to the guest's line, by a device of its own, ends nothing with 0."""
+    end = "".join(f"\\{byte:03o}" for byte in FORGED)
+    script = f"mknod line c 4 65; printf '{end}' >line; sleep 60"
+    with pytest.raises(GuestError, match="makes no sense: no frame"):
+        mortal.run(script, shell=True, timeout=30)
+
+
+def test_the_line_has_no_name(machine: Machine, folder: Path) -> None:
+    """What a command writes to the serial ports that it finds does not reach the host."""
+    assert machine.run("echo x >/dev/ttyS1", shell=True, cwd="/").returncode == 0
+    assert machine.run(["stat", "-c", "%F", "/dev/ttyS1"], capture_output=True).stdout == (
+        b"regular file\n"
+    )
 
 
 def test_a_failed_boot_is_tried_once_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ import os
 import random
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from otherkernel.errors import Error
+from otherkernel.errors import Error, FilesKept
 from otherkernel.machine import Machine
 
 pytestmark = pytest.mark.vm
@@ -67,6 +69,77 @@ def test_only_what_changed_is_sent_again(machine: Machine, folder: Path) -> None
     (folder / "renamed").unlink()
     assert machine.run(["ls"], capture_output=True).stdout == b"small\n"
     assert time.monotonic() - started < 5
+
+
+def during(machine: Machine, script: str, do: Callable[[], object]) -> None:
+    """Run a script in the guest, and do something here when it has said a word."""
+    read, write = os.pipe()
+    with ThreadPoolExecutor() as pool, open(read, "rb") as said:
+        command = f"echo go; cat >/dev/null; {script}"
+        held, release = os.pipe()
+        running = pool.submit(machine.run, command, shell=True, stdin=held, stdout=write)
+        try:
+            assert said.readline() == b"go\n"
+            do()
+        finally:
+            os.close(release)
+        try:
+            running.result()
+        finally:
+            os.close(held)
+            os.close(write)
+
+
+def test_what_changed_here_meanwhile_wins(machine: Machine, folder: Path) -> None:
+    """A file that both sides change stays as it is here, and is named; the rest comes back."""
+    for name in ("changed", "removed", "other"):
+        (folder / name).write_text("1")
+
+    def change() -> None:
+        (folder / "changed").write_text("mine")
+        (folder / "removed").write_text("mine")
+        (folder / "made").write_text("mine")
+
+    script = "echo theirs | tee changed made other; rm removed"
+    with pytest.raises(FilesKept, match="changed there meanwhile") as kept:
+        during(machine, script, change)
+    assert set(kept.value.paths) == {"changed", "removed", "made"}
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    assert found == {**dict.fromkeys(("changed", "removed", "made"), "mine"), "other": "theirs\n"}
+    assert machine.run(["cat", "changed", "made"], capture_output=True).stdout == b"minemine"
+
+
+def test_what_is_written_here_meanwhile_is_sent(machine: Machine, folder: Path) -> None:
+    """A file that appears here while a command runs is there for the next one."""
+    during(machine, "true", lambda: (folder / "late").write_text("late"))
+    assert machine.run(["cat", "late"], capture_output=True).stdout == b"late"
+
+
+def test_an_emptied_guest_empties_nothing_here(folder: Path) -> None:
+    """`rm -rf /` and `rm -rf *` in a guest leave the directory here as it was, and say so."""
+    for name in ("a", "b"):
+        (folder / name).write_text(name)
+    with Machine("6.12") as machine:
+        with pytest.raises(FilesKept, match="removed every file"):
+            machine.run("rm -rf ./*", shell=True)
+        assert machine.run(["ls"], capture_output=True).stdout == b"a\nb\n"
+        with pytest.raises(FilesKept, match="itself in the guest"):
+            machine.run("rm -rf / 2>/dev/null; true", shell=True)
+    assert sorted(os.listdir(folder)) == ["a", "b"]
+
+
+def test_an_unreadable_file_is_named(
+    machine: Machine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be read here, and so not be sent, is an Error with its name."""
+
+    def refuse(*args: object) -> Iterator[bytes]:
+        raise PermissionError(13, "Permission denied", b"secret")
+
+    (folder / "secret").write_text("x")
+    monkeypatch.setattr("otherkernel.tree.pack", refuse)
+    with pytest.raises(Error, match="secret: Permission denied"):
+        machine.run(["true"])
 
 
 def test_directories_are_clean(machine: Machine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,18 @@ def test_input_reaches_the_command(machine: Machine, folder: Path) -> None:
     (folder / "in").write_bytes(ALL_BYTES)
     with (folder / "in").open("rb") as file:
         assert machine.run(["cat"], stdin=file, capture_output=True).stdout == ALL_BYTES
+
+
+def test_a_reader_that_leaves_ends_the_command(machine: Machine, folder: Path) -> None:
+    """A command whose output nobody reads any more dies of SIGPIPE, and the guest goes on."""
+    read, write = os.pipe()
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(machine.run, ["seq", "1", "1000000"], stdout=write)
+        assert os.read(read, 2) == b"1\n"
+        os.close(read)
+        assert done.result().returncode == -signal.SIGPIPE
+    os.close(write)
+    assert machine.run(["echo", "up"], capture_output=True).stdout == b"up\n"
 
 
 def test_unread_input_does_no_harm(machine: Machine, folder: Path) -> None:
