@@ -28,6 +28,7 @@ BROKEN = 7  # a traceback, as text: the agent failed
 PONG = 8
 WANT = 9  # the command's input is used up: send some more
 CLEANED = 10  # what was left behind and is still there, as text, a line each
+ASK = 11  # the name of a layer of the image: something waits for it
 # Host to guest.
 RUN = 16  # an Order
 STDIN = 17  # an empty one ends the input
@@ -35,6 +36,8 @@ KILL = 18  # the number of a signal, as text, for the command; an empty one kill
 PING = 19
 PLACE = 20  # a folder into which the files sent before it go
 CLEAN = 21  # a folder to remove, with all that commands have left elsewhere
+LAYER = 22  # a piece of the archive of a layer
+LAYERED = 23  # its name, and the places of programs in it, a line each: that was all
 
 # Wait status as from waitpid, and how often the out-of-memory killer struck meanwhile.
 EXIT_STATUS = struct.Struct("<iI")

