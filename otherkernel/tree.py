@@ -6,7 +6,10 @@ Used by both sides, and so as lean as `wire`. Paths are bytes, relative, with sl
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 # What an entry looked like: mode, size, time of change in ns, and inode; links have their target.
 Look = tuple[int, int, int, int, bytes]
@@ -83,7 +86,7 @@ def differences(before: dict[bytes, Look], after: dict[bytes, Look]) -> tuple[li
     return changed, gone
 
 
-def pack(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterator[bytes]:
+def pack(root: bytes, changed: "Iterable[bytes]", gone: "Iterable[bytes]") -> "Iterator[bytes]":
     """Packs entries of a folder into messages of a few mebibytes, whole records each."""
     batch: list[bytes] = []
     size = 0
@@ -97,7 +100,7 @@ def pack(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterat
         yield b"".join(batch)
 
 
-def _records(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterator[bytes]:
+def _records(root: bytes, changed: "Iterable[bytes]", gone: "Iterable[bytes]") -> "Iterator[bytes]":
     for path in gone:
         yield _RECORD.pack(_GONE, 0, 0, len(path), 0) + path
     for path in changed:

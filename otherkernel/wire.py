@@ -14,8 +14,13 @@ import marshal
 import mmap
 import os
 import struct
-from collections import deque
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+else:
+    from _collections import deque  # `collections` imports five more
 
 # Guest to host.
 HELLO = 1  # the release, as text: the guest is up
@@ -116,7 +121,7 @@ class Link:
         guest: Whether this is the guest's end.
     """
 
-    def __init__(self, descriptor: int, wait: Callable[[], None], guest: bool) -> None:
+    def __init__(self, descriptor: int, wait: "Callable[[], None]", guest: bool) -> None:
         """Start without shared memory; set `shared` once there is some."""
         self.descriptor = descriptor
         self.inbox: deque[tuple[int, bytes]] = deque()

@@ -30,22 +30,6 @@ def text(path: str) -> str:
         return file.read().strip()
 
 
-def mount_rest() -> None:
-    """Mounts what commands expect and not every kernel has."""
-    # No mount(2) in the standard library, and ctypes is slow to import: busybox does it.
-    for kind, place in (("bpf", "/sys/fs/bpf"), ("tracefs", "/sys/kernel/tracing")):
-        if os.path.isdir(place):
-            run_busybox("mount", "-t", kind, kind, place)
-    if os.path.isdir("/sys/fs/cgroup"):
-        run_busybox("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
-
-
-def run_busybox(*args: str) -> None:
-    """Run one of busybox's programs and wait."""
-    pid = os.posix_spawn("/bin/busybox", ["busybox", *args], {})
-    os.waitpid(pid, 0)
-
-
 def open_line() -> int:
     """Open the line to the host, raw: every byte passes as it is."""
     line = os.open(LINE, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -171,7 +155,6 @@ class Agent:
 def main() -> None:
     """Start serving; says why to the host if that fails."""
     os.environ.clear()
-    mount_rest()
     agent = Agent()
     try:
         agent.serve()

@@ -4,10 +4,15 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs an import of 
 import os
 import select
 import termios
-from collections import deque
 
 from otherkernel import wire
 from otherkernel.guest.layers import Layers
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections import deque
+else:
+    from _collections import deque  # as in `wire`
 
 STDOUT, STDERR = 1, 2
 CHUNK = 256 << 10  # bytes read from a command at once

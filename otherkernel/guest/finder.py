@@ -57,9 +57,9 @@ class Finder:
         except OSError:
             return  # in a changed root folder, say: there it is not to be had
         for folder in self._folders:
-            finder = sys.path_importer_cache.get(folder)
-            if finder is not None:
-                finder.invalidate_caches()
+            forget = getattr(sys.path_importer_cache.get(folder), "invalidate_caches", None)
+            if forget is not None:
+                forget()
 
     def invalidate_caches(self) -> None:
         """Do nothing, as there are none."""
@@ -67,4 +67,4 @@ class Finder:
 
 with open(f"{_FOLDER}/modules", encoding="utf-8") as _file:
     _names, _, _folders = _file.read().partition("\n\n")
-sys.meta_path.insert(0, Finder(set(_names.split("\n")), _folders.split("\n")))  # type: ignore[arg-type]
+sys.meta_path.insert(0, Finder(set(_names.split("\n")), _folders.split("\n")))

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from otherkernel.errors import Error
-from otherkernel.image import cpio
+from otherkernel.image import cpio, libraries
 
 # What runs in the guest of this package. Compiled here, as a guest would take long for it.
 MODULES = ("guest/agent", "guest/execution", "guest/layers", "guest/leftovers", "tree", "wire")
@@ -83,9 +83,8 @@ def write(archive: cpio.Writer, found: dict[str, str]) -> None:
     for name, path in found.items():
         place = f"{HOME}/{_LIBRARY}/{name.replace('.', '/')}"
         if path.endswith(".so"):
-            files[f"{HOME}/{_LIBRARY}/lib-dynload/{os.path.basename(path)}"] = Path(
-                path
-            ).read_bytes()
+            library = f"{HOME}/{_LIBRARY}/lib-dynload/{os.path.basename(path)}"
+            files[library] = libraries.stripped(path)
         else:
             if os.path.basename(path) == "__init__.py":
                 place += "/__init__"

@@ -1,8 +1,8 @@
 """What the guest's kernel unpacks at boot: busybox, and the agent with a Python of its own.
 
-Everything stands at the host's path. Programs that come later have a script in their place (`stub`);
-the rest of Python and its packages come when they are needed (`layers`), as the time of a boot goes
-by the weight of this.
+Everything stands at the host's path. Programs that come later have a script in their place
+(`stub`); the rest of Python and its packages come when they are needed (`layers`), as the time of a
+boot goes by the weight of this.
 """
 
 from __future__ import annotations
@@ -19,26 +19,38 @@ from pathlib import Path
 from otherkernel.errors import Error
 from otherkernel.image import agent, cpio, hostfiles, libraries, overlay, python, store, stub
 
-# Programs that belong in the guest if the host has them: they ask the running kernel.
-PROGRAMS = ("bash", "bpftool")
+# Programs that belong in the guest if the host has them: they ask the running kernel, or where the
+# guest's own libraries are.
+PROGRAMS = ("bash", "bpftool", "ldconfig")
 PYTHON = "/python"
 """The layer with all of Python but its packages. Names with a slash are no modules'."""
 
+# Its commands are busybox's own, which its shell does not even start anew. What Python would do
+# for a locale costs as much as half of its start.
 _INIT = """#!/bin/busybox sh
-/bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t sysfs sysfs /sys
 # Before Python starts, which otherwise finds no random numbers.
-/bin/busybox mount -t devtmpfs devtmpfs /dev
-/bin/busybox mkdir -p /dev/shm /dev/pts
-/bin/busybox mount -t devpts devpts /dev/pts
-/bin/busybox mount -t tmpfs tmpfs /dev/shm
-/bin/busybox hostname guest
-/bin/busybox ip link set lo up
-export PYTHONHOME={home}
-exec {python} -s -S -B {agent}
+mount -t devtmpfs devtmpfs /dev
+mkdir /dev/shm /dev/pts
+mount -a 2>/dev/null
+ip link set lo up
+echo guest >/proc/sys/kernel/hostname
+export PYTHONHOME={home} PYTHONCOERCECLOCALE=0
+exec {python} -s -S -B -X utf8 {agent}
+"""
+
+# The last three are not in every kernel.
+_MOUNTS = """\
+proc /proc proc
+sysfs /sys sysfs
+devpts /dev/pts devpts
+tmpfs /dev/shm tmpfs
+bpf /sys/fs/bpf bpf
+tracefs /sys/kernel/tracing tracefs
+cgroup2 /sys/fs/cgroup cgroup2
 """
 
 _FILES = {
+    "/etc/fstab": _MOUNTS,
     "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "/etc/hosts": "127.0.0.1 localhost guest\n::1 localhost\n",

@@ -105,5 +105,5 @@ def places(paths: Iterable[Path]) -> list[bytes]:
     """Return the paths of files, and of all in folders, as `tree.pack` takes them."""
     found = HostFiles()
     for path in paths:
-        found.add_all(python.files(os.path.abspath(path), installed=False))
+        found.add_all(python.files(os.path.abspath(path), python.LEFT_OUT_ANYWHERE))
     return found.places()

@@ -72,10 +72,9 @@ class Layers:
     def _python_files(self) -> hostfiles.HostFiles:
         """Return the standard library, and what packages say of themselves."""
         found = hostfiles.HostFiles()
-        dispensable, _ = python.finders()
-        for path in (*python.standard_library(), *python.metadata()):
-            found.add_all(each for each in python.files(path) if each not in dispensable)
-        found.add_all(path for path in (libraries.ldconfig(),) if path)
+        for path in python.standard_library():
+            found.add_all(python.files(path, python.LEFT_OUT_OF_LIBRARY))
+        found.add_all(python.metadata())
         return found
 
     def _complete(self, name: str, files: hostfiles.HostFiles) -> hostfiles.HostFiles:
@@ -158,7 +157,7 @@ def _sources(carried: Callable[[str], bool]) -> bytes:
     """Return entries for an archive: the sources of packages installed where they are written."""
     found = hostfiles.HostFiles()
     for path in python.sources():
-        found.add_all(python.files(path, installed=False))
+        found.add_all(python.files(path, python.LEFT_OUT_ANYWHERE))
     file = io.BytesIO()
     found.without([place for place in found.files if carried(place)]).write(cpio.Writer(file))
     return file.getvalue()

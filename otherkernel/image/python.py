@@ -12,18 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Parts of the standard library that no command in a guest wants.
-_LEFT_OUT = frozenset(
+LEFT_OUT_OF_LIBRARY = frozenset(
     {
         *("test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip"),
         *("pydoc_data", "site-packages", "dist-packages"),
     }
 )
-_LEFT_OUT_ANYWHERE = frozenset((".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
+LEFT_OUT_ANYWHERE = frozenset((".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
 # Of an installed package, what only its own developers want.
-_LEFT_OUT_OF_PACKAGES = frozenset(("tests", "include")) | _LEFT_OUT_ANYWHERE
+LEFT_OUT_OF_PACKAGES = frozenset(("tests", "include")) | LEFT_OUT_ANYWHERE
 _LEFT_OUT_FILES = re.compile(
     r".*\.(a|o|exe|pyi|opt-[12]\.pyc)|(_tkinter\.|_test|xxlimited|xxsubtype).*"
 )
+# What `importlib.metadata` reads but for lists of files, which are the most of it.
+_TOLD = ("METADATA", "PKG-INFO", "entry_points.txt", "top_level.txt")
 _parsing = threading.Lock()  # Python 3.11 cannot build two syntax trees at once
 _SCRIPT = 100_000  # bytes; what is larger is a program
 _BEING_WRITTEN = re.compile(r".*\.pyc\.\d+")  # a cached module, this moment
@@ -74,14 +76,14 @@ def modules() -> dict[str, list[str]]:
 
 
 def metadata() -> list[str]:
-    """Return what installed packages say of themselves, and the files that act at Python's start."""
+    """Return what tells of installed packages, and what acts when Python starts."""
     dispensable, _ = finders()
-    return [
-        entry.path
-        for folder in packages()
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
-        if entry.name.endswith((".dist-info", ".egg-info", ".pth")) and entry.path not in dispensable
-    ]
+    found: list[str] = []
+    for folder in packages():
+        found += map(str, sorted(Path(folder).glob("*.pth")))
+        for told in sorted(Path(folder).glob("*-info")):
+            found += (f"{told}/{name}" for name in _TOLD) if told.is_dir() else (str(told),)
+    return [path for path in found if path not in dispensable]
 
 
 def sources() -> list[str]:
@@ -152,22 +154,19 @@ def scripts() -> list[str]:
     return [*small, os.path.join(sys.prefix, "pyvenv.cfg")]
 
 
-def files(folder: str, installed: bool = True) -> Iterator[str]:
+def files(folder: str, left_out: frozenset[str] = LEFT_OUT_OF_PACKAGES) -> Iterator[str]:
     """Walk a folder; a single file is itself.
 
     Args:
         folder: Its full path.
-        installed: It is an installed Python's, and what of that no guest wants is left out.
+        left_out: Names of folders in it that no guest wants.
     """
     if not os.path.isdir(folder):
         yield folder
         return
+    unwanted = _BEING_WRITTEN if left_out is LEFT_OUT_ANYWHERE else _LEFT_OUT_FILES
     for parent, names, found in os.walk(folder):
-        left_out = _LEFT_OUT_OF_PACKAGES if installed else _LEFT_OUT_ANYWHERE
-        if installed and parent == folder:
-            left_out = _LEFT_OUT
         names[:] = [n for n in names if n not in left_out and not n.startswith("config-")]
-        unwanted = _LEFT_OUT_FILES if installed else _BEING_WRITTEN
         for name in found:
             if not (unwanted.fullmatch(name) or _BEING_WRITTEN.fullmatch(name)):
                 yield f"{parent}/{name}"

@@ -1,4 +1,4 @@
-"""Programs that come into the guest when they are first run: until then a script has their place."""
+"""Programs that come into the guest when they are first run, after a script in their places."""
 
 # The shell changes some variables, which are none of the program's business.
 _SCRIPT = """#!/bin/busybox sh
