@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
 
 from otherkernel.errors import Error
 
@@ -41,6 +40,8 @@ def locked(name: str) -> Iterator[None]:
     Raises:
         filelock.Timeout: Another process kept it for `LOCK_SECONDS`.
     """
+    from filelock import FileLock  # noqa: PLC0415  (slow to import, and seldom needed)
+
     locks = folder() / "locks"
     locks.mkdir(exist_ok=True)
     with FileLock(locks / f"{name.replace('/', '_')}.lock", timeout=LOCK_SECONDS):

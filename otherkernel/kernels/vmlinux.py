@@ -7,12 +7,10 @@ payload_length); each compressor is known by its magic number.
 import bz2
 import hashlib
 import lzma
+import os
 import struct
 import zlib
 from pathlib import Path
-
-import lz4.block
-import zstandard
 
 from otherkernel import cache
 from otherkernel.errors import KernelFileError
@@ -24,6 +22,8 @@ _PVH_NOTE = 18  # XEN_ELFNOTE_PHYS32_ENTRY: where QEMU may enter an ELF kernel
 
 def _lz4_legacy(data: bytes) -> bytes:
     """Unpacks lz4's legacy frame, which is what the kernel build writes; no library reads it."""
+    import lz4.block  # noqa: PLC0415  (a kernel is unpacked once, and booted often)
+
     blocks = []
     offset = 4
     while offset + 4 <= len(data):
@@ -52,6 +52,8 @@ def _decompress(payload: bytes) -> bytes:
     if payload.startswith(b"BZh"):
         return bz2.BZ2Decompressor().decompress(payload)
     if payload.startswith(b"\x28\xb5\x2f\xfd"):
+        import zstandard  # noqa: PLC0415
+
         return zstandard.ZstdDecompressor().decompressobj().decompress(payload)
     if payload.startswith(b"\x02\x21\x4c\x18"):
         return _lz4_legacy(payload)
@@ -101,21 +103,26 @@ def bootable(kernel: Path) -> Path:
         KernelFileError: The file cannot be read, or is no x86-64 kernel.
     """
     try:
-        image = kernel.read_bytes()
+        info = kernel.stat()
+        with kernel.open("rb") as file:
+            elf = file.read(len(_ELF)) == _ELF
     except OSError as error:
         raise KernelFileError(f"{kernel}: {error.strerror}: give the path of a vmlinuz") from error
-    if image.startswith(_ELF):
-        if not _has_pvh_entry(image):
+    if elf:
+        if not _has_pvh_entry(kernel.read_bytes()):
             raise KernelFileError(f"{kernel}: an ELF kernel without CONFIG_PVH: give its vmlinuz")
         return kernel
 
     def fill(part: Path) -> None:
         try:
-            elf = _decompress(_payload(image))
+            elf = _decompress(_payload(kernel.read_bytes()))
         except KernelFileError as error:
             raise KernelFileError(f"{kernel}: {error}") from error
         # An empty file records that there is nothing better than the image.
         (part / "vmlinux").write_bytes(elf if _has_pvh_entry(elf) else b"")
 
-    unpacked = cache.filled(f"vmlinux/{hashlib.sha256(image).hexdigest()}", fill) / "vmlinux"
+    # To read all of it at each boot would take as long as all else that the host does.
+    look = f"{kernel.resolve()} {info.st_ino} {info.st_size} {info.st_mtime_ns}"
+    name = hashlib.sha256(os.fsencode(look)).hexdigest()
+    unpacked = cache.filled(f"vmlinux/{name}", fill) / "vmlinux"
     return unpacked if unpacked.stat().st_size else kernel
