@@ -18,6 +18,7 @@ MODULES = ("guest/agent", "guest/execution", "guest/layers", "guest/leftovers", 
 PACKAGE = Path(__file__).parent.parent
 FOLDER = "/.otherkernel"
 HOME = f"{FOLDER}/home"
+START = f"{FOLDER}/start.pyc"
 _LIBRARY = f"{sys.platlibdir}/{os.path.basename(sysconfig.get_path('stdlib'))}"
 _PACKAGES = (f"{FOLDER}/otherkernel", f"{FOLDER}/otherkernel/guest")
 _START = b"from otherkernel.guest.agent import main\nmain()\n"
@@ -67,8 +68,13 @@ def modules() -> dict[str, str]:
 
 def _own() -> list[tuple[str, bytes]]:
     """Return this package's modules: where they stand in the guest, and what they are."""
-    made = [(f"{FOLDER}/start.py", _START)]
-    made += [(f"{package}/__init__.py", b"") for package in _PACKAGES]
+    # Compiled, too: to load Python's parser for a line takes its time.
+    with tempfile.NamedTemporaryFile() as empty, tempfile.NamedTemporaryFile() as start:
+        start.write(_START)
+        start.flush()
+        nothing = compiled(empty.name, "__init__.py")
+        made = [(f"{package}/__init__.pyc", nothing) for package in _PACKAGES]
+        made.append((START, compiled(start.name, "start.py")))
     for name in MODULES:
         data = compiled(str(PACKAGE / f"{name}.py"), f"{name}.py")
         made.append((f"{_PACKAGES[0]}/{name}.pyc", data))

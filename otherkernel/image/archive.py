@@ -140,7 +140,7 @@ def _write_system(archive: cpio.Writer, shell: str, present: Iterable[str]) -> N
     init = _INIT.format(
         home=agent.HOME,
         python=stub.hidden(interpreter()),
-        agent=f"{agent.FOLDER}/start.py",
+        agent=agent.START,
     )
     archive.file("/init", init.encode(), 0o755)
     listed = subprocess.run([shell, "--list"], capture_output=True, text=True, check=True)
