@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from otherkernel import wire
-from otherkernel.errors import GuestError
+from otherkernel.errors import Error, GuestError
 from otherkernel.host import accelerator, arguments, workdirs
 from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
@@ -209,10 +209,16 @@ class Machine:
         Args:
             name: As the guest gave it.
             root: The working directory of that command, or none.
+
+        Raises:
+            Error: It cannot be read; it was being changed, perhaps.
         """
         wanted = name.decode("utf-8", "surrogateescape")
-        for piece in self._layers.pieces(wanted, workdirs.carries(root)):
-            self._boot.send(wire.LAYER, piece)
+        try:
+            for piece in self._layers.pieces(wanted, workdirs.carries(root)):
+                self._boot.send(wire.LAYER, piece)
+        except OSError as error:
+            raise Error(f"{error.filename}: {error.strerror}: the guest needs it") from error
         places = [os.fsencode(place) for place in self._layers.places(wanted)]
         self._boot.send(wire.LAYERED, b"\n".join([name, *places]))
 

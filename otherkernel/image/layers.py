@@ -129,7 +129,7 @@ class Layers:
         digest = f"{store.sources()} {name} {files.fingerprint()}"
         digest += f" {[(place, os.stat(place).st_mtime_ns) for place in programs]}"
         if also is not _nothing:
-            digest += f" {sys.version} {self._modules_text()}"
+            digest += f" {sys.version} {self._modules_text()} {python.finders()[1]}"
         with store.made(digest, fill).open("rb") as file:
             while piece := file.read(_PIECE):
                 yield piece
