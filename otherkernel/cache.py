@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock, Timeout
 
 from otherkernel.errors import Error
 
@@ -48,6 +47,8 @@ def locked(name: str) -> Iterator[None]:
     Raises:
         Error: Another process kept it for `LOCK_SECONDS`, or it cannot be had at all.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  (slow to import, and seldom needed)
+
     path = folder() / "locks" / f"{name.replace('/', '_')}.lock"
     lock = FileLock(path, timeout=LOCK_SECONDS)
     try:

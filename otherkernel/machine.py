@@ -10,18 +10,17 @@ from types import TracebackType
 from typing import IO, Any
 
 from otherkernel import wire
-from otherkernel.errors import GuestError
+from otherkernel.errors import Error, GuestError
 from otherkernel.host import accelerator, arguments, workdirs
 from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
 from otherkernel.host.line import plain
 from otherkernel.host.streams import Streams
-from otherkernel.image import archive, overlay
+from otherkernel.image import archive, hostfiles, layers, overlay
 from otherkernel.kernels import catalogue, find
 from otherkernel.tree import pack as files_of
 
-MEMORY = 768  # MiB, or as many times the size of the guest's files as it takes to unpack them
-TIMES = 4
+MEMORY = 768  # MiB
 BOOT_SECONDS = 60.0
 CLEAN_SECONDS = 30.0
 
@@ -73,14 +72,13 @@ class Machine:
         self._workdirs = workdirs.Workdirs()
         booted = find.image(kernel)
         data = catalogue.load()
-        files = archive.made(
+        base = archive.made(
             overlay.packages(data.libraries[library], data) if library is not None else ()
         )
-
-        enough = memory or max(MEMORY, TIMES * (files.stat().st_size >> 20))
+        self._layers = layers.Layers(base)
 
         def boot(kvm: bool, limit: float) -> Boot:
-            return Boot(booted, files, enough, cpus, kvm, limit)
+            return Boot(booted, base.path, memory or MEMORY, cpus, kvm, limit)
 
         kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
         try:
@@ -93,9 +91,10 @@ class Machine:
             self._boot = boot(False, boot_timeout)
         self.release = self._boot.release
         try:
-            for pack in files_of(b"/", archive.sources(paths), ()):
-                self._boot.send(wire.FILES, pack)
-            self._boot.send(wire.PLACE, b"/")
+            if paths := list(paths):
+                for pack in files_of(b"/", hostfiles.places(paths), ()):
+                    self._boot.send(wire.FILES, pack)
+                self._boot.send(wire.PLACE, b"/")
         except BaseException:
             self.close()
             raise
@@ -192,7 +191,7 @@ class Machine:
         with self._lock:
             if self._closed:
                 raise _closed()
-            running = Command(self._boot, order, streams, signals)
+            running = Command(self._boot, order, streams, signals, self._bring)
             try:
                 status = running.finish(self._workdirs, timeout)
             except subprocess.TimeoutExpired as expired:
@@ -207,6 +206,25 @@ class Machine:
         if check:
             done.check_returncode()
         return done
+
+    def _bring(self, name: bytes, root: bytes) -> None:
+        """Send the guest a layer that it asks for while a command runs.
+
+        Args:
+            name: As the guest gave it.
+            root: The working directory of that command, or none.
+
+        Raises:
+            Error: It cannot be read; it was being changed, perhaps.
+        """
+        wanted = name.decode("utf-8", "surrogateescape")
+        try:
+            for piece in self._layers.pieces(wanted, workdirs.carries(root)):
+                self._boot.send(wire.LAYER, piece)
+        except OSError as error:
+            raise Error(f"{error.filename}: {error.strerror}: the guest needs it") from error
+        places = [os.fsencode(place) for place in self._layers.places(wanted)]
+        self._boot.send(wire.LAYERED, b"\n".join([name, *places]))
 
     def clean(self, folder: Path | None = None) -> list[str]:
         """Remove what commands have left in the guest: a folder, pins, mounts, control groups.

@@ -7,7 +7,10 @@ puts entries in place again.
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 # What an entry looked like: mode, size, time of change in ns, and inode; links have their target.
 Look = tuple[int, int, int, int, bytes]
@@ -99,7 +102,7 @@ def differences(before: dict[bytes, Look], after: dict[bytes, Look]) -> tuple[li
     return changed, gone
 
 
-def pack(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterator[bytes]:
+def pack(root: bytes, changed: "Iterable[bytes]", gone: "Iterable[bytes]") -> "Iterator[bytes]":
     """Packs entries of a folder into messages of a few mebibytes, whole records each."""
     batch: list[bytes] = []
     size = 0
@@ -113,7 +116,7 @@ def pack(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterat
         yield b"".join(batch)
 
 
-def _records(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> Iterator[bytes]:
+def _records(root: bytes, changed: "Iterable[bytes]", gone: "Iterable[bytes]") -> "Iterator[bytes]":
     for path in gone:
         yield RECORD.pack(GONE, 0, 0, len(path), 0) + path
     for path in changed:
@@ -136,7 +139,7 @@ def _records(root: bytes, changed: Iterable[bytes], gone: Iterable[bytes]) -> It
             continue  # it went away between the look and now
 
 
-def unpack(packed: bytes) -> Iterator[tuple[int, int, int, bytes, memoryview]]:
+def unpack(packed: bytes) -> "Iterator[tuple[int, int, int, bytes, memoryview]]":
     """Goes through the records of a pack: kind, mode, time of change, path, data.
 
     Raises:

@@ -14,8 +14,13 @@ import marshal
 import mmap
 import os
 import struct
-from collections import deque
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+else:
+    from _collections import deque  # `collections` imports five more
 
 # Guest to host.
 HELLO = 1  # release, "shared" or "line", and the seal of all later frames: the guest is up
@@ -28,6 +33,7 @@ BROKEN = 7  # a traceback, as text: the agent failed
 PONG = 8
 WANT = 9  # the command's input is used up: send some more
 CLEANED = 10  # what was left behind and is still there, as text, a line each
+ASK = 11  # the name of a layer of the image: something waits for it
 # Host to guest.
 RUN = 16  # an Order
 STDIN = 17  # an empty one ends the input
@@ -36,6 +42,8 @@ PING = 19
 PLACE = 20  # a folder into which the files sent before it go
 CLEAN = 21  # a folder to remove, with all that commands have left elsewhere
 SHUT = 22  # the number of an output stream, as text, that nobody reads any more
+LAYER = 23  # a piece of the archive of a layer
+LAYERED = 24  # its name, and the places of programs in it, a line each: that was all
 
 # Wait status as from waitpid, and how often the out-of-memory killer struck meanwhile.
 EXIT_STATUS = struct.Struct("<iI")
@@ -123,7 +131,7 @@ class Link:
         theirs: What begins the other side's.
     """
 
-    def __init__(self, descriptor: int, wait: Callable[[], None], guest: bool) -> None:
+    def __init__(self, descriptor: int, wait: "Callable[[], None]", guest: bool) -> None:
         """Start without shared memory."""
         self.descriptor = descriptor
         self.inbox: deque[tuple[int, bytes]] = deque()

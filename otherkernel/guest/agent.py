@@ -12,6 +12,7 @@ import time
 
 from otherkernel import tree, wire
 from otherkernel.guest.execution import Execution
+from otherkernel.guest.layers import Layers
 from otherkernel.placing import Placing
 
 TYPE_CHECKING = False  # without the import of `typing`
@@ -28,22 +29,6 @@ def text(path: str) -> str:
     """Return what stands in a small file."""
     with open(path) as file:
         return file.read().strip()
-
-
-def mount_rest() -> None:
-    """Mounts what commands expect and not every kernel has."""
-    # No mount(2) in the standard library, and ctypes is slow to import: busybox does it.
-    for kind, place in (("bpf", "/sys/fs/bpf"), ("tracefs", "/sys/kernel/tracing")):
-        if os.path.isdir(place):
-            run_busybox("mount", "-t", kind, kind, place)
-    if os.path.isdir("/sys/fs/cgroup"):
-        run_busybox("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
-
-
-def run_busybox(*args: str) -> None:
-    """Run one of busybox's programs and wait."""
-    pid = os.posix_spawn("/bin/busybox", ["busybox", *args], {})
-    os.waitpid(pid, 0)
 
 
 def open_line() -> int:
@@ -94,6 +79,7 @@ class Agent:
         """Open the line."""
         self.link = wire.Link(open_line(), self._wait, guest=True)
         self.link.shared = shared_memory()
+        self.layers = Layers(self.link)
         self.leftovers: Leftovers | None = None
 
     def _wait(self) -> None:
@@ -163,7 +149,7 @@ class Agent:
             before = tree.scan(order.root) if order.root else {}
             os.makedirs(order.cwd, exist_ok=True)
             os.chdir(order.cwd)
-            status = Execution(order, self.link).finish()
+            status = Execution(order, self.link, self.layers).finish()
         except OSError as error:
             name = os.fsencode(error.filename or b"")
             self.link.send(wire.REFUSED, b"%d\n%s" % (error.errno or 0, name))
@@ -183,12 +169,19 @@ class Agent:
 def main() -> None:
     """Start serving; says why to the host if that fails."""
     os.environ.clear()
-    mount_rest()
     agent = Agent()
     try:
         agent.serve()
-    except BaseException:
-        import traceback  # noqa: PLC0415  (slow to import, and seldom needed)
-
-        agent.link.send(wire.BROKEN, traceback.format_exc().encode())
+    except BaseException as error:
+        agent.link.send(wire.BROKEN, described(error).encode())
         raise
+
+
+def described(error: BaseException) -> str:
+    """Return where and how something failed; `traceback` and what it imports are not here."""
+    lines = []
+    place = error.__traceback__
+    while place is not None:
+        lines.append(f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}\n")
+        place = place.tb_next
+    return f"{''.join(lines)}{type(error).__name__}: {error}"

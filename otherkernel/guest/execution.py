@@ -4,9 +4,15 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs an import of 
 import os
 import select
 import termios
-from collections import deque
 
 from otherkernel import wire
+from otherkernel.guest.layers import Layers
+
+TYPE_CHECKING = False  # without the import of `typing`
+if TYPE_CHECKING:
+    from collections import deque
+else:
+    from _collections import deque  # as in `wire`
 
 STDOUT, STDERR = 1, 2
 CHUNK = 256 << 10  # bytes read from a command at once
@@ -29,14 +35,16 @@ class Execution:
     Args:
         order: The command; its working directory must be the current one.
         link: To the host.
+        layers: What it may need and is not here yet.
 
     Raises:
         OSError: It could not be started.
     """
 
-    def __init__(self, order: wire.Order, link: wire.Link) -> None:
+    def __init__(self, order: wire.Order, link: wire.Link, layers: Layers) -> None:
         """Start it."""
         self._link = link
+        self._layers = layers
         self._status: int | None = None
         self._pending: deque[bytes] = deque()
         self._ended = False  # the host has no more input
@@ -80,11 +88,13 @@ class Execution:
         """Pass its streams until it ends, kill what it leaves running; return its status."""
         poll = self._poll
         poll.register(self._link.descriptor, select.POLLIN)
+        poll.register(self._layers.descriptor, select.POLLIN)
         for end in self._kinds:
             poll.register(end, select.POLLIN)
         process = os.pidfd_open(self._process)
         poll.register(process, select.POLLIN)
-        while self._status is None:
+        # A layer on its way is not cut short by what ends a command.
+        while self._status is None or self._layers.busy:
             waiting = self._input if self._pending else None
             if waiting is not None:
                 poll.register(waiting, select.POLLOUT)
@@ -93,6 +103,8 @@ class Execution:
                     poll.unregister(descriptor)
                 elif descriptor == self._link.descriptor:
                     self._link.receive()
+                elif descriptor == self._layers.descriptor:
+                    self._layers.ask()
             if waiting is not None:
                 poll.unregister(waiting)
             self._reap()
@@ -132,6 +144,10 @@ class Execution:
                 self._kill(payload)
             elif kind == wire.SHUT:
                 self._shut(int(payload))
+            elif kind == wire.LAYER:
+                self._layers.unpack(payload)
+            elif kind == wire.LAYERED:
+                self._layers.finish(payload)
             elif kind == wire.PING:
                 self._link.send(wire.PONG)
             elif kind == wire.STDIN and payload:

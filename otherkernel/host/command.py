@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from otherkernel import tree, wire
@@ -25,13 +25,19 @@ class Command:
         streams: Where its streams go.
         signals: A descriptor from which the numbers of signals for it can be read, a byte each; its
             end kills the command. None if nobody sends any.
+        bring: Sends what the guest asks for by a name; its second argument is `order.root`.
 
     Attributes:
         busy: The guest is not waiting for a command.
     """
 
     def __init__(
-        self, boot: Boot, order: wire.Order, streams: streams.Streams, signals: int | None
+        self,
+        boot: Boot,
+        order: wire.Order,
+        streams: streams.Streams,
+        signals: int | None,
+        bring: Callable[[bytes, bytes], None],
     ) -> None:
         """Do nothing yet."""
         self.busy = False
@@ -39,6 +45,7 @@ class Command:
         self._order = order
         self._streams = streams
         self._signals = signals
+        self._bring = bring
         self._wanted = True  # the command has room for input
         self._placing: Placing | None = None
 
@@ -126,6 +133,8 @@ class Command:
                 self._send(wire.SHUT, b"%d" % kind)
         elif kind == wire.FILES:
             self._place(payload)
+        elif kind == wire.ASK:
+            self._bring(payload, self._order.root)
         elif kind == wire.WANT:
             self._wanted = True
         elif kind == wire.REFUSED:

@@ -42,6 +42,7 @@ _MAY_COME = {
     Phase.RUNNING: {
         **_FILES,
         **{wire.STDOUT: 1 << 20, wire.STDERR: 1 << 20, wire.WANT: 0, wire.REFUSED: 8 << 10},
+        wire.ASK: 256,
     },
     Phase.RETURNING: _FILES,
     Phase.CLEANING: {wire.CLEANED: 1 << 20},

@@ -21,6 +21,32 @@ def is_system(folder: bytes) -> bool:
     return not top or top in SYSTEM
 
 
+def carries(root: bytes) -> Callable[[str], bool]:
+    """Return what tells whether a place of the host's goes to a guest with a directory.
+
+    Args:
+        root: The directory, or none.
+    """
+    inside = os.path.join(os.fsdecode(root), "") if root else "\0"
+    environments: dict[str, bool] = {}
+
+    def left_out(folder: str) -> bool:
+        """Tell whether a folder is ignored, or in one that is: see `tree.scan`."""
+        if len(folder) < len(inside):
+            return False
+        known = environments.get(folder)
+        if known is None:
+            parent, name = os.path.split(folder)
+            known = os.fsencode(name) in tree.IGNORED or left_out(parent)
+            known = environments[folder] = known or os.path.exists(f"{folder}/pyvenv.cfg")
+        return known
+
+    def carried(place: str) -> bool:
+        return place.startswith(inside) and not left_out(os.path.dirname(place))
+
+    return carried
+
+
 class Workdirs:
     """What one guest has of the host's directories."""
 

@@ -1,52 +1,56 @@
-"""The guest's installed files, as the archive that its kernel unpacks at boot.
+"""What the guest's kernel unpacks at boot: busybox, and the agent with a Python of its own.
 
-Everything stands at the host's path: the running Python with its packages, the libraries they need,
-busybox and a few programs. Sources that are still being written are not among it: they would make
-another archive of this size at each change, and go in after the boot instead.
+Everything stands at the host's path. Programs that come later have a script in their place
+(`stub`); the rest of Python and its packages come when they are needed (`layers`), as the time of a
+boot goes by the weight of this.
 """
 
+from __future__ import annotations
+
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from otherkernel import cache
 from otherkernel.errors import Error
-from otherkernel.image import cpio, hostfiles, libraries, overlay, python
+from otherkernel.image import agent, cpio, hostfiles, libraries, overlay, python, store, stub
 
-# Programs that belong in the guest if the host has them: they ask the running kernel.
-PROGRAMS = ("bash", "bpftool")
-# What runs in the guest of this package. Compiled here, as a guest would take long for it.
-AGENT = ("guest/agent", "guest/execution", "guest/leftovers", "placing", "tree", "wire")
-_HERE = Path(__file__).parent.parent
-AGENT_FOLDER = "/.otherkernel"
-_MAKERS = ("archive", "cpio", "hostfiles", "libraries", "overlay", "python")
-_PACKAGES = (f"{AGENT_FOLDER}/otherkernel", f"{AGENT_FOLDER}/otherkernel/guest")
-_START = b"from otherkernel.guest.agent import main\nmain()\n"
-# An archive that nobody used for so long is removed, and so are all but the last few: each change
-# of what is installed makes another one.
-_KEPT_SECONDS = 7 * 86400
-_KEPT = 6
+# Programs that belong in the guest if the host has them: they ask the running kernel, or where the
+# guest's own libraries are.
+PROGRAMS = ("bash", "bpftool", "ldconfig")
+PYTHON = "/python"
+"""The layer with all of Python but its packages. Names with a slash are no modules'."""
 
+# Its commands are busybox's own, which its shell does not even start anew. What Python would do
+# for a locale costs as much as half of its start.
 _INIT = """#!/bin/busybox sh
-/bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t sysfs sysfs /sys
 # Before Python starts, which otherwise finds no random numbers.
-/bin/busybox mount -t devtmpfs devtmpfs /dev
-/bin/busybox mkdir -p /dev/shm /dev/pts
-/bin/busybox mount -t devpts devpts /dev/pts
-/bin/busybox mount -t tmpfs tmpfs /dev/shm
-/bin/busybox hostname guest
-/bin/busybox ip link set lo up
-exec {python} -E -s -S -B {agent}
+mount -t devtmpfs devtmpfs /dev
+mkdir /dev/shm /dev/pts
+mount -a 2>/dev/null
+ip link set lo up
+echo guest >/proc/sys/kernel/hostname
+export PYTHONHOME={home} PYTHONCOERCECLOCALE=0
+exec {python} -s -S -B -X utf8 {agent}
+"""
+
+# The last three are not in every kernel.
+_MOUNTS = """\
+proc /proc proc
+sysfs /sys sysfs
+devpts /dev/pts devpts
+tmpfs /dev/shm tmpfs
+bpf /sys/fs/bpf bpf
+tracefs /sys/kernel/tracing tracefs
+cgroup2 /sys/fs/cgroup cgroup2
 """
 
 _FILES = {
+    "/etc/fstab": _MOUNTS,
     "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "/etc/hosts": "127.0.0.1 localhost guest\n::1 localhost\n",
@@ -55,7 +59,22 @@ _FILES = {
 }
 
 
-def _busybox() -> str:
+@dataclass
+class Base:
+    """The archive to boot with.
+
+    Attributes:
+        path: Its file.
+        places: What it has of the host's.
+        stubs: Where its stubs are, by the layers that they ask for.
+    """
+
+    path: Path
+    places: set[str]
+    stubs: dict[str, list[str]]
+
+
+def busybox() -> str:
     """Return the path of busybox.
 
     Raises:
@@ -67,46 +86,48 @@ def _busybox() -> str:
     return found
 
 
-def _installed(busybox: str) -> hostfiles.HostFiles:
-    """Return the software that is installed, libraries not yet included."""
-    found = hostfiles.HostFiles()
-    found.add_all(python.programs())
-    tools = python.tools() | python.finders()[0]
-    for folder in (*python.standard_library(), *python.packages()):
-        found.add_all(path for path in python.files(folder) if path not in tools)
-    found.add_all(path for path in python.scripts() if path not in tools)
-    found.add_all(path for path in map(_program, PROGRAMS) if path)
-    found.add_all(python.files("/usr/lib/locale/C.utf8"))
-    found.add_all(path for path in (libraries.ldconfig(), "/etc/ld.so.cache", busybox) if path)
-    for place in ("/bin", "/sbin", "/lib", "/lib64"):
-        if os.path.isdir(place):
-            found.folder(place)
-    return found
-
-
-def _program(name: str) -> str | None:
+def program(name: str) -> str | None:
+    """Return a program's path, also where only root has it in its PATH."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
-def _agent(folder: Path) -> dict[str, bytes]:
-    """Return this package's files for the guest, compiled by way of a folder."""
-    made = {f"{AGENT_FOLDER}/start.py": _START}
-    made.update((f"{package}/__init__.py", b"") for package in _PACKAGES)
-    for name in AGENT:
-        compiled = folder / "compiled.pyc"
-        py_compile.compile(
-            str(_HERE / f"{name}.py"),
-            str(compiled),
-            f"{name}.py",
-            doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
-        made[f"{_PACKAGES[0]}/{name}.pyc"] = compiled.read_bytes()
-        compiled.unlink()
-    return made
+def interpreter() -> str:
+    """Return the running interpreter without links, which the agent runs on."""
+    return os.path.realpath(sys.executable)
 
 
-def _write_system(archive: cpio.Writer, busybox: str, present: Iterable[str]) -> None:
+def _needed(shell: str) -> list[str]:
+    """Return the libraries that the agent and any program of the host's in the guest need.
+
+    Raises:
+        Error: Something that a guest needs is not installed.
+    """
+    if libraries.needed([shell]):
+        raise Error(f"{shell} is not a static one: apt install busybox-static")
+    own = [path for path in agent.modules().values() if libraries.is_elf(path)]
+    extra = libraries.by_name()
+    return [*extra, *libraries.needed([interpreter(), *own, *extra])]
+
+
+def _installed(shell: str) -> tuple[hostfiles.HostFiles, dict[str, list[str]]]:
+    """Return the host's files in it, and the stubs."""
+    found = hostfiles.HostFiles()
+    stubs: dict[str, list[str]] = {}
+    for place in ("/bin", "/sbin", "/lib", "/lib64"):
+        if os.path.isdir(place):
+            found.folder(place)
+    commands = [(f"/{name}", path) for name in PROGRAMS if (path := program(name))]
+    for name, path in (*((PYTHON, path) for path in python.programs()), *commands):
+        found.add(path)
+        stubs.setdefault(name, []).append(os.path.realpath(path))
+    stubs = {name: list(dict.fromkeys(places)) for name, places in stubs.items()}
+    found.add_all(python.scripts())
+    found.add_all(python.files("/usr/lib/locale/C.utf8"))
+    found.add_all(("/etc/ld.so.cache", shell))
+    return found, stubs
+
+
+def _write_system(archive: cpio.Writer, shell: str, present: Iterable[str]) -> None:
     """Write what makes a system of it: folders, devices, accounts, the first program."""
     for place in ("/proc", "/sys", "/dev", "/run", "/root", "/etc", "/var", "/usr/bin"):
         archive.folder(place)
@@ -116,54 +137,21 @@ def _write_system(archive: cpio.Writer, busybox: str, present: Iterable[str]) ->
     archive.device("/dev/null", 1, 3, 0o666)
     for place, content in _FILES.items():
         archive.file(place, content.encode())
-    init = _INIT.format(python=sys.executable, agent=f"{AGENT_FOLDER}/start.py")
+    init = _INIT.format(
+        home=agent.HOME,
+        python=stub.hidden(interpreter()),
+        agent=agent.START,
+    )
     archive.file("/init", init.encode(), 0o755)
-    listed = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    listed = subprocess.run([shell, "--list"], capture_output=True, text=True, check=True)
     taken = set(present)
     for place in (f"/usr/bin/{applet}" for applet in ("busybox", *listed.stdout.split())):
         if place not in taken:
-            archive.link(place, busybox)
+            archive.link(place, shell)
             taken.add(place)
 
 
-def _fill(part: Path, files: hostfiles.HostFiles, busybox: str, overlays: list[Path]) -> None:
-    """Write the archive."""
-    if libraries.needed([busybox]):
-        raise Error(f"{busybox} is not a static one: apt install busybox-static")
-    extra = libraries.by_name()
-    programs = [place for place in files.files if libraries.is_elf(place)]
-    files.add_all((*libraries.needed([*programs, *extra]), *extra))
-    agent = _agent(part)
-    with (part / "cpio").open("wb") as file:
-        archive = cpio.Writer(file)
-        files.write(archive)
-        _write_system(archive, busybox, (*files.files, *files.links))
-        lines = "".join(f"{folder}\n" for folder in python.finders()[1])
-        archive.file(f"{python.packages()[0]}/otherkernel-sources.pth", lines.encode())
-        for place in (AGENT_FOLDER, *_PACKAGES):
-            archive.folder(place)
-        for place, data in agent.items():
-            archive.file(place, data)
-        overlay.write(archive, overlays)
-        archive.close()
-
-
-def _forget(kept: Path) -> None:
-    """Remove archives that nobody used for long, and mark this one as used."""
-    os.utime(kept)
-    used: list[tuple[float, Path]] = []
-    for other in kept.parent.iterdir():
-        try:
-            used.append((other.stat().st_mtime, other))
-        except FileNotFoundError:
-            continue  # another process was faster
-    used.sort(reverse=True)
-    for number, (last, other) in enumerate(used):
-        if number >= _KEPT or time.time() - last > _KEPT_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-def made(overlays: Iterable[Path] = ()) -> Path:
+def made(overlays: Iterable[Path] = ()) -> Base:
     """Return the archive for a guest that mirrors this host and Python, built if need be.
 
     Args:
@@ -172,28 +160,32 @@ def made(overlays: Iterable[Path] = ()) -> Path:
     Raises:
         Error: Something that a guest needs is not installed.
     """
-    busybox = _busybox()
-    installed = _installed(busybox)
+    shell = busybox()
     overlays = list(overlays)
-    digest = sha256(f"{installed.fingerprint()} {python.finders()[1]}".encode())
+    makers = store.sources()
+    found, stubs = _installed(shell)
+    key = sha256(f"{makers} {sys.executable} {sys.version} {shell}".encode()).hexdigest()
+    needed = store.known(key, lambda: _needed(shell))
+    found.add_all(needed.paths)
+    digest = f"{key} {found.fingerprint()} {needed.fingerprint} {stubs}"
     for folder in overlays:
-        digest.update(f"{folder} {(folder / '.version').read_text()}".encode())
-    for name in (*AGENT, *(f"image/{each}" for each in _MAKERS)):
-        digest.update((_HERE / f"{name}.py").read_bytes())
-    folder = cache.filled(
-        f"guest/{digest.hexdigest()[:32]}", lambda part: _fill(part, installed, busybox, overlays)
-    )
-    _forget(folder)
-    return folder / "cpio"
+        digest += f" {folder} {(folder / '.version').read_text()}"
 
+    def fill(part: Path) -> None:
+        with (part / "cpio").open("wb") as file:
+            archive = cpio.Writer(file)
+            scripts = {place: name for name, places in stubs.items() for place in places}
+            found.without(scripts).write(archive)
+            for place, name in scripts.items():
+                archive.file(place, stub.script(name), 0o755)
+            real = interpreter()
+            archive.file(stub.hidden(real), libraries.stripped(real), 0o755)
+            _write_system(archive, shell, (*found.files, *found.links))
+            agent.write(archive, agent.modules())
+            overlay.write(archive, overlays)
+            archive.close()
 
-def sources(paths: Iterable[Path] = ()) -> list[bytes]:
-    """Return the paths, relative to the root folder, of sources to put into a booted guest.
-
-    Args:
-        paths: Further files and folders of the host's.
-    """
-    found = hostfiles.HostFiles()
-    for path in (*python.sources(), *(os.path.abspath(path) for path in paths)):
-        found.add_all(python.files(path, installed=False))
-    return found.places()
+    places = {*found.files, *found.links}
+    for folder in overlays:
+        places.update(place for place, _ in overlay.libraries(folder))
+    return Base(store.made(digest, fill), places, stubs)

@@ -4,8 +4,9 @@ import os
 import stat
 from collections.abc import Iterable
 from hashlib import sha256
+from pathlib import Path
 
-from otherkernel.image import cpio, libraries
+from otherkernel.image import cpio, libraries, python
 
 
 class HostFiles:
@@ -60,6 +61,16 @@ class HostFiles:
         for path in paths:
             self.add(path)
 
+    def without(self, places: Iterable[str]) -> "HostFiles":
+        """Return a copy that lacks some files and links."""
+        left_out = set(places)
+        copy = HostFiles()
+        copy.folders = dict(self.folders)
+        copy.links = {place: to for place, to in self.links.items() if place not in left_out}
+        copy.files = {place: info for place, info in self.files.items() if place not in left_out}
+        copy._real = dict(self._real)
+        return copy
+
     def fingerprint(self) -> str:
         """Return a hash of all names, and of the sizes, times and modes of all files."""
         digest = sha256(repr((list(self.folders), self.links)).encode("utf-8", "surrogateescape"))
@@ -88,3 +99,11 @@ class HostFiles:
             except PermissionError:
                 continue
             archive.file(place, data, stat.S_IMODE(info.st_mode), int(info.st_mtime))
+
+
+def places(paths: Iterable[Path]) -> list[bytes]:
+    """Return the paths of files, and of all in folders, as `tree.pack` takes them."""
+    found = HostFiles()
+    for path in paths:
+        found.add_all(python.files(os.path.abspath(path), python.LEFT_OUT_ANYWHERE))
+    return found.places()

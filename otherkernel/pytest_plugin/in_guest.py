@@ -120,7 +120,7 @@ class InGuest:
                 with self._boot() as machine:
                     machine.run(
                         [
-                            *(sys.executable, "-m", "pytest", "-q"),
+                            *self._plugins(),
                             *("-p", "otherkernel.pytest_plugin.reports"),
                             *("-p", "no:cacheprovider", "-p", "no:otherkernel"),
                             *dict.fromkeys(str(item.path.relative_to(root)) for item in items),
@@ -140,6 +140,15 @@ class InGuest:
         finally:
             for descriptor in (into, signals, answers):
                 os.close(descriptor)
+
+    def _plugins(self) -> list[str]:
+        """Return the command that starts pytest with the plugins that the project names."""
+        command = [sys.executable, "-m", "pytest", "-q"]
+        named = self._config.getini("otherkernel_plugins")
+        if named is None:
+            return command
+        chosen = [word for name in named for word in ("-p", name)]
+        return ["env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", *command, *chosen]
 
     def _fill(self, folder: Path, items: list[pytest.Item]) -> None:
         """Write what the guest needs: the files of the project, and which tests to run."""

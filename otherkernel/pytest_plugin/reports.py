@@ -37,6 +37,12 @@ def _compile(order: str) -> compilers.Answer:
     return compilers.unpack(lambda length: os.read(_in, length))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Accept the settings of the host's side, as a strict pytest would refuse unknown ones."""
+    for name in ("otherkernel_files", "otherkernel_plugins"):
+        parser.addini(name, type="linelist", help="for the host")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what was chosen, in that order."""
@@ -55,11 +61,6 @@ class _Reporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             _send(report.longreprtext)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know the setting of the host's side, which the project's file may have."""
-    parser.addini("otherkernel_files", type="linelist", help="for the host")
 
 
 def pytest_configure(config: pytest.Config) -> None:
