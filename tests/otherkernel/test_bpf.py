@@ -7,11 +7,11 @@ import pytest
 from otherkernel.kernels import catalogue as kernels
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 # The bpf system call, for a map of type 31 (BPF_MAP_TYPE_USER_RINGBUF) of one page.
 CREATE = """
 import ctypes, os, struct
-
-pytestmark = pytest.mark.vm
 attributes = ctypes.create_string_buffer(struct.pack("<5I", 31, 0, 0, 4096, 0), 128)
 libc = ctypes.CDLL(None, use_errno=True)
 descriptor = libc.syscall(321, 0, attributes, len(attributes))

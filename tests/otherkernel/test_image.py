@@ -12,6 +12,8 @@ from otherkernel import Machine
 from otherkernel.host import workdirs
 from otherkernel.image import archive, layers, python
 
+pytestmark = pytest.mark.vm
+
 
 def here(machine: Machine) -> set[str]:
     """Return the packages that have come."""

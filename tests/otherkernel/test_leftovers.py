@@ -13,11 +13,11 @@ import pytest
 
 from otherkernel.machine import Machine
 
+pytestmark = pytest.mark.vm
+
 SLEEPER = """
 import sys
 from otherkernel.machine import Machine
-
-pytestmark = pytest.mark.vm
 with Machine("6.12") as machine:
     print(machine.process_id, flush=True)
     machine.run(["sleep", "300"])
