@@ -46,8 +46,8 @@ def test_the_home_page_counts_what_the_records_hold(site: Path) -> None:
     """Its figures are those of the records and of the account of the blocks."""
     records = [json.loads(path.read_text()) for path in (ROOT / "records").rglob("*.json")]
     runs = [run for record in records for run in record["runs"] if run["result"] == "as shown"]
-    kernels = {re.match(r"\d+\.\d+", run["kernel"])[0] for run in runs}  # type: ignore[index]
-    libraries = {run["libbpf"] for run in runs}
+    kernels = {re.match(r"\d+\.\d+", run["place"]["kernel"])[0] for run in runs}  # type: ignore[index]
+    libraries = {run["place"]["libbpf"] for run in runs}
     account = BeautifulSoup((site / "coverage/index.html").read_text(), "html.parser")
     fates = [row.get_text() for row in account.select("h2 ~ div tbody tr, h2 ~ table tbody tr")]
     blocks = sum("unaccounted" not in fate for fate in fates)
