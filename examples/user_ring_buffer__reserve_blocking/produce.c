@@ -36,15 +36,16 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* Reserves a sample, writes a value into it and submits it; says how long that took. */
+/* Reserves a sample, writes a value into it and submits it; says whether that took a wait. */
 static int produce(struct user_ring_buffer *ring, __u32 size, int timeout_ms, __u64 value)
 {
 	double start = seconds();
 	void *sample = user_ring_buffer__reserve_blocking(ring, size, timeout_ms);
 	int error = sample ? 0 : errno;
 
-	printf("%u bytes, timeout %d ms: %s after %.1f s\n", size, timeout_ms,
-	       sample ? "a sample" : strerrorname_np(error), seconds() - start);
+	printf("%u bytes, timeout %d ms: %s %s\n", size, timeout_ms,
+	       sample ? "a sample" : strerrorname_np(error),
+	       seconds() - start < 0.1 ? "at once" : "after a wait");
 	if (sample) {
 		memcpy(sample, &value, sizeof(value));
 		user_ring_buffer__submit(ring, sample);

@@ -16,15 +16,15 @@ def drain(program, delay=0):
 
 
 def produce(ring, size, timeout_ms, value):
-    """Reserves a sample, writes a value into it and submits it; says how long that took."""
+    """Reserves a sample, writes a value into it and submits it; says whether that took a wait."""
     start = time.monotonic()
     try:
         sample = ring.reserve_blocking(size, timeout_ms)
         error, result = 0, "a sample"
     except userrb.BpfError as refused:
         error, result = refused.errno, errno.errorcode[refused.errno]
-    waited = time.monotonic() - start
-    print(f"{size} bytes, timeout {timeout_ms} ms: {result} after {waited:.1f} s")
+    when = "at once" if time.monotonic() - start < 0.1 else "after a wait"
+    print(f"{size} bytes, timeout {timeout_ms} ms: {result} {when}")
     if not error:
         struct.pack_into("=Q", sample, 0, value)
         ring.submit(sample)
