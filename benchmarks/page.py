@@ -11,6 +11,7 @@ from benchmarks import tables
 from benchmarks.build import ROOT
 from benchmarks.picture import COLOURS, draw, shown
 from benchmarks.results import RECORDED, Results
+from facts.regions import Writer, regions, rewrite
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = "assets/performance-{}.svg"
@@ -34,21 +35,17 @@ def parts(results: Results) -> dict[str, str]:
     }
 
 
-def replaced(text: str, name: str, content: str) -> str:
-    """Return the page with new content between the two markers of this name."""
-    before, begin, rest = text.partition(f"<!-- [{name}] -->\n")
-    _, end, after = rest.partition(f"<!-- [/{name}] -->\n")
-    if not end:
-        raise ValueError(f"{PAGE} lacks the markers [{name}] and [/{name}]")
-    return before + begin + content + end + after
+def _given(part: str) -> Writer:
+    return lambda _: part.removesuffix("\n")
 
 
 def files(results: Results) -> dict[Path, str]:
     """Return the page and the pictures as they ought to be."""
     text = PAGE.read_text()
-    for name, content in parts(results).items():
-        text = replaced(text, name, content)
-    made = {PAGE: text}
+    made_of = parts(results)
+    if missing := made_of.keys() - {region.name for region in regions(text, "", made_of)}:
+        raise ValueError(f"{PAGE} lacks the markers of {', '.join(sorted(missing))}")
+    made = {PAGE: rewrite(text, "", {name: _given(part) for name, part in made_of.items()})}
     for theme in COLOURS:
         made[ROOT / "docs" / PICTURE.format(theme)] = draw(results, theme)
     return made
