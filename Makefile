@@ -81,7 +81,7 @@ ifneq ($(KERNEL),)
 else
 	@touch .cache/began
 	@tools/system-packages vm
-	@tools/on-a-kernel $(pytest) $(if $(PACKAGE),,-m 'not vm') --site .cache/checked $(where) $(ARGS)
+	@tools/on-a-kernel $(pytest) $(if $(PACKAGE),,-m 'not vm') --site=.cache/checked $(where) $(ARGS)
 endif
 ifeq ($(strip $(ARGS)$(KERNEL)$(PACKAGE)$(PYTEST_ADDOPTS)),)
 	@$(python) tools/examples_ran.py .cache/tests.xml
