@@ -3,6 +3,8 @@
 `_core_docs_build.py` hands the docstrings to the compiler: they are what `help()` shows.
 """
 
+import sys
+from collections.abc import Iterator
 from mmap import mmap
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
@@ -19,6 +21,14 @@ class _Array(Protocol):
 # NumPy declares its arrays to be buffers only from Python 3.12 on.
 Bytes: TypeAlias = Buffer | _Array
 
+# Before Python 3.12, NumPy names the buffers that it takes one by one: only what may be anything is
+# taken for one of them, too.
+if sys.version_info >= (3, 12):
+    class _Buffer: ...
+
+else:
+    _Buffer: Any
+
 class Ring:
     def __init__(self, map_fd: int, /) -> None: ...
     @property
@@ -26,6 +36,16 @@ class Ring:
         """Bytes of the ring's data area, a power of two.
 
         A sample of `n` bytes takes `n + 8` of them, rounded up to a multiple of 8.
+        """
+
+    @property
+    def free(self) -> int:
+        """Bytes of room there is now, headers and padding included.
+
+        A sample of up to 8 bytes less fits, while no other producer takes the room.
+
+        Raises:
+            RingClosed: The ring is closed.
         """
 
     @property
@@ -62,7 +82,9 @@ class Ring:
     def reserve(self, size: SupportsIndex) -> Sample:
         """Reserves a sample, without waiting.
 
-        May be called from several threads: it locks where libbpf leaves it to the caller. Those
+        May be called from several threads: it locks where libbpf leaves it to the caller. Where
+        another producer keeps the lock, because its process is stopped for one, it gives up after
+        25 ms, as if there was no room; so do `write` and `submit_many` with a timeout of 0. Those
         behind it are not drained before the sample is submitted or discarded; one that is dropped
         is discarded.
 
@@ -115,7 +137,8 @@ class Ring:
             The sample, as from `reserve`.
 
         Raises:
-            RingFull: `ENOSPC`, there was no room within the timeout.
+            RingTimeout: `ENOSPC`, there was no room within the timeout; a `TimeoutError`.
+            RingFull: As `RingTimeout`, for a timeout of 0.
             SampleTooLarge: `E2BIG`, there can never be room.
             BadTimeout: `EINVAL`, the timeout is none of the above.
             RingClosed: The ring is closed, or another thread closed it meanwhile.
@@ -199,7 +222,8 @@ class Ring:
             timeout_ms: As for `reserve_blocking`; 0, the default, does not wait.
 
         Raises:
-            RingFull: `ENOSPC`, there was no room within the timeout.
+            RingTimeout: `ENOSPC`, there was no room within the timeout; a `TimeoutError`.
+            RingFull: As `RingTimeout`, for a timeout of 0.
             SampleTooLarge: `E2BIG`, there can never be room.
             BadTimeout: `EINVAL`.
             RingClosed: The ring is closed, or another thread closed it meanwhile.
@@ -232,11 +256,13 @@ class Ring:
         Args:
             records: Any C-contiguous buffer: an array, a NumPy array (structured ones too), bytes.
                 A record is an item of it, or `size` bytes, or what `offsets` say.
-            size: Bytes of a record. Has to be given for bytes, which have no items.
+            size: Bytes of a record. Has to be given where an item is a single byte, as those of
+                bytes, `mmap` and `memoryview(b"...")` are.
             timeout_ms: As for `reserve_blocking`; 0, the default, submits what finds room now.
             offsets: Records of different sizes, in Arrow's layout: one more 32 or 64 bit integers
                 than records; record `i` is the bytes from `offsets[i]` to `offsets[i + 1]`.
-            start: Index of the first record to submit: to go on where an earlier call ended.
+            start: Index of the first record to submit: to go on where an earlier call ended. Such a
+                call checks the offsets of a record not before its turn.
 
         Returns:
             How many records found room, in their order: all of them, unless the time was over.
@@ -245,8 +271,9 @@ class Ring:
             SampleTooLarge: `E2BIG`, a record never fits; nothing was submitted.
             BadTimeout: `EINVAL`.
             RingClosed: The ring is closed, or another thread closed it meanwhile.
-            KeyboardInterrupt: Or whatever a signal handler raises during the wait. What ends a wait
-                tells in its attribute `submitted` how many records were submitted before.
+            KeyboardInterrupt: Or whatever a signal handler raises during the wait. Whatever ends a
+                call tells in its attribute `submitted` how many records were submitted before:
+                `start` and these are the `start` of a call that goes on.
             ValueError: The buffer is not a whole number of records, or the offsets are none.
 
         Example:
@@ -277,18 +304,32 @@ class Ring:
         Source: `user_ring_buffer__free` of libbpf.
         """
 
+    def _reserve_now(self, size: SupportsIndex, turn: bool) -> Sample: ...
+    def _write_now(self, data: Bytes, turn: bool) -> None: ...
+    def _submit_many_now(
+        self,
+        records: Bytes,
+        size: SupportsIndex | None,
+        offsets: Bytes | None,
+        start: SupportsIndex,
+        checked: bool,
+        turn: bool,
+    ) -> int: ...
+    def _discard_at(self, position: int, header: int, /) -> bool: ...
     def _close_at_exit(self) -> None: ...
 
+def map_by_id(number: int, /) -> int: ...
+
 @final
-class Sample:
+class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
     """A reserved sample: a writable, 8-byte aligned buffer in the ring, until it is submitted.
 
     Write to it by index (`sample[:] = data`) or through a view (`memoryview(sample)`,
     `struct.pack_into`, `numpy.frombuffer`). `sample[i]` is an int, `sample[a:b]` a copy in bytes.
     Its bytes are what earlier samples left there: nothing is zeroed.
 
-    As a context manager it is submitted at the end of the block, and discarded on an exception.
-    While a view of it is alive, it can be neither submitted nor discarded: `BufferError`. A sample
+    As a context manager it is submitted at the end of the block, and discarded on an exception;
+    where the ring was closed in the block, the end raises `SampleLost`. While a view of it is alive, it can be neither submitted nor discarded: `BufferError`. A sample
     that is dropped is discarded. `UserRingBuffer.reserve` and its kin make samples.
 
     Threads may write to different parts of a sample; the ring's calls on it lock.
@@ -305,7 +346,60 @@ class Sample:
         ```
     """
 
+    @property
+    def state(self) -> Literal["reserved", "submitted", "discarded"]:
+        """What became of the sample; closing its ring discards it."""
+
+    def submit(self) -> None:
+        """Submits the sample: from now on it is the kernel's.
+
+        May be called from several threads.
+
+        Raises:
+            SampleError: It was submitted or discarded before, or reserved by the parent of this
+                process.
+            BufferError: A view of it is still alive; it stays reserved.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    sample = ring.reserve(8)
+                    sample[:] = b"8 bytes."
+                    sample.submit()
+                    assert sample.state == "submitted"
+                    assert bpf.programs["drain"].test_run().retval == 1
+            ```
+
+        Source: `user_ring_buffer__submit` of libbpf.
+        """
+
+    def discard(self) -> None:
+        """Discards the sample: the kernel skips it, and its room comes back with the next drain.
+
+        May be called from several threads.
+
+        Raises:
+            SampleError: As for `submit`.
+            BufferError: As for `submit`.
+
+        Example:
+            ```python
+            import userrb
+
+            with userrb.BpfObject("drain.bpf.o") as bpf:
+                with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
+                    ring.reserve(8).discard()
+                    assert bpf.programs["drain"].test_run().retval == 0
+            ```
+
+        Source: `user_ring_buffer__discard` of libbpf.
+        """
+
     def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     @overload
     def __getitem__(self, key: SupportsIndex, /) -> int: ...

@@ -9,12 +9,14 @@ Error
 │   ├── LoadError                  not a BPF object, or the verifier refused it
 │   ├── WrongMapType
 │   ├── PinExists (FileExistsError)
-│   ├── RingFull                   ENOSPC: no room (in time)
+│   ├── RingFull                   ENOSPC: no room
+│   │   └── RingTimeout (TimeoutError)      nor any within the timeout
 │   ├── SampleTooLarge             E2BIG: never any room
 │   └── BadTimeout (ValueError)    EINVAL
 ├── RingClosed (ValueError)
 ├── ObjectClosed (ValueError)
 └── SampleError (ValueError)       submitted or discarded before, or another ring's
+    └── SampleLost (RingClosed)    discarded when the ring was closed
 ```
 
 A view that is still alive where its memory would go away is Python's own `BufferError`.
@@ -24,7 +26,15 @@ from __future__ import annotations
 
 
 class Error(Exception):
-    """Base of every exception of this package."""
+    """Base of every exception of this package.
+
+    Attributes:
+        submitted: How many records of a batch were submitted before `submit_many` or
+            `submit_many_async` raised this; 0 for any other call. What is not of this package, such
+            as `KeyboardInterrupt`, gets the attribute as well when it ends one of them.
+    """
+
+    submitted: int = 0
 
 
 class BpfError(Error, OSError):
@@ -63,7 +73,11 @@ class WrongMapType(BpfError):
 
 
 class RingFull(BpfError):
-    """The ring has no room for the sample, or had none within the timeout (`ENOSPC`)."""
+    """The ring has no room for the sample (`ENOSPC`)."""
+
+
+class RingTimeout(RingFull, TimeoutError):
+    """The ring had no room for the sample within the timeout, which was not 0 (`ENOSPC`)."""
 
 
 class SampleTooLarge(BpfError):
@@ -84,3 +98,7 @@ class ObjectClosed(Error, ValueError):
 
 class SampleError(Error, ValueError):
     """The sample was submitted or discarded before, or was reserved elsewhere."""
+
+
+class SampleLost(SampleError, RingClosed):
+    """The ring was closed while the sample was reserved, which discarded it."""

@@ -30,24 +30,36 @@ class HasFileno(Protocol):
         """Returns the file descriptor."""
 
 
+class _Handed(Protocol):
+    """A descriptor on its way to another process."""
+
+    def detach(self) -> int:
+        """Returns the descriptor there."""
+
+
 class UserRingBuffer(_core.Ring):
     """The producer's end of a `BPF_MAP_TYPE_USER_RINGBUF`.
 
     Samples go to the BPF program that calls `bpf_user_ringbuf_drain`, in the order in which they
-    were reserved. Every method may be called from several threads: the ring locks where libbpf
-    leaves it to the caller, and all rings of one map share the lock. A forked child may use the
-    rings that were open before the fork, and others of their maps. Nothing locks between processes
-    that opened their rings apart, unrelated ones or after a fork: only one of them may produce.
+    were reserved. By default, calls named `..._blocking` and `..._async` wait without end, and all
+    others do not wait.
+
+    Every method may be called from several threads, and several processes may produce into one map,
+    related or not: the ring locks where libbpf leaves it to the caller, and all rings of a map share
+    the lock, which stands in the map itself. A forked child may use the rings that were open before
+    the fork, and a ring may be an argument of a process that `multiprocessing` starts. Producers
+    that use libbpf itself know nothing of the lock: beside them samples are lost without an error.
 
     Closing discards the samples that are still reserved, so that the samples behind them are
     drained; so does the end of the interpreter. A process that is killed with a sample reserved
-    blocks the map for good.
+    blocks the map, until `python -m userrb positions` discards that sample.
 
     Args:
         map: A `BpfMap` or anything else with `fileno()`, a file descriptor, or the path of a pinned
             map. The ring keeps a duplicate of the descriptor.
 
     Attributes:
+        free: Bytes of room there is now, headers and padding included.
         size: Bytes of the ring's data area. A sample of `n` bytes takes 8 more for its header,
             rounded up to a multiple of 8.
         closed: Whether `close` was called.
@@ -87,14 +99,16 @@ class UserRingBuffer(_core.Ring):
     async def reserve_async(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
         """Reserves a sample; where there is no room, the task waits and the event loop goes on.
 
-        A task that is cancelled while it waits has reserved nothing.
+        The tasks of a loop that wait for one ring are served in the order in which they came, all
+        calls named `..._async` alike. A task that is cancelled while it waits has reserved nothing.
 
         Args:
             size: As for `reserve`.
             timeout_ms: As for `reserve_blocking`.
 
         Raises:
-            RingFull: No room within the timeout.
+            RingTimeout: No room within the timeout.
+            RingFull: As `RingTimeout`, for a timeout of 0.
             SampleTooLarge, BadTimeout, RingClosed: As for `reserve_blocking`.
 
         Example:
@@ -114,7 +128,7 @@ class UserRingBuffer(_core.Ring):
                     asyncio.run(produce(ring))
             ```
         """
-        return await when_room(self, lambda: self.reserve(size), timeout_ms)
+        return await when_room(self, lambda turn: self._reserve_now(size, turn), timeout_ms)
 
     async def write_async(self, data: Bytes, timeout_ms: int = -1) -> None:
         """Writes a sample as `write` does; where there is no room, the task waits.
@@ -126,7 +140,8 @@ class UserRingBuffer(_core.Ring):
             timeout_ms: As for `reserve_blocking`; without one, it waits without end.
 
         Raises:
-            RingFull: No room within the timeout.
+            RingTimeout: No room within the timeout.
+            RingFull: As `RingTimeout`, for a timeout of 0.
             SampleTooLarge, BadTimeout, RingClosed: As for `write`.
 
         Example:
@@ -140,7 +155,7 @@ class UserRingBuffer(_core.Ring):
                     asyncio.run(ring.write_async(b"8 bytes.", timeout_ms=1000))
             ```
         """
-        await when_room(self, lambda: self.write(data), timeout_ms)
+        await when_room(self, lambda turn: self._write_now(data, turn), timeout_ms)
 
     async def submit_many_async(
         self,
@@ -154,7 +169,8 @@ class UserRingBuffer(_core.Ring):
         """Submits records as `submit_many` does; where there is no room, the task waits.
 
         Records are published in the batches that find room. A task that is cancelled has submitted
-        the batches before, and none after.
+        the batches before, and none after; the `CancelledError` tells in its attribute `submitted`
+        how many records these were, and so does whatever else ends the call.
 
         Args:
             records: As for `submit_many`.
@@ -182,17 +198,38 @@ class UserRingBuffer(_core.Ring):
                     assert asyncio.run(ring.submit_many_async(records, timeout_ms=1000)) == 100
             ```
         """
-        done = start
+        first = done = operator.index(start)
+        checked = False
 
-        def attempt() -> None:
-            nonlocal done
-            done += self.submit_many(records, size, offsets=offsets, start=done)
+        def attempt(turn: bool) -> None:
+            nonlocal done, checked
+            done += self._submit_many_now(records, size, offsets, done, checked, turn)
+            checked = True
             if done < count_records(records, size, offsets):
                 raise RingFull(errno.ENOSPC, f"no room for record {done}")
 
-        with contextlib.suppress(RingFull):
-            await when_room(self, attempt, timeout_ms)
-        return done - start
+        try:
+            with contextlib.suppress(RingFull):
+                await when_room(self, attempt, timeout_ms)
+        except BaseException as error:
+            # What the last attempt submitted before it failed is not in `done`.
+            sent = done - first + getattr(error, "submitted", 0)
+            error.submitted = sent  # type: ignore[attr-defined]
+            raise
+        return done - first
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Hands the ring to a process that multiprocessing starts, and refuses all else."""
+        # Who starts processes with it has it; it takes long to import.
+        from multiprocessing import context, reduction  # noqa: PLC0415
+
+        if context.get_spawning_popen() is None:
+            raise TypeError(
+                f"cannot copy or pickle {type(self).__name__!r} object: it can only be handed to a "
+                "process as it is started, as an argument of multiprocessing's Process for one"
+            )
+        descriptor = reduction.DupFd(self.fileno())  # type: ignore[attr-defined]
+        return _receive, (type(self), descriptor), getattr(self, "__dict__", None)
 
     def _open(self, fd: int) -> None:
         require_user_ringbuf(fd)
@@ -219,6 +256,17 @@ class UserRingBuffer(_core.Ring):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.size} bytes"
         return f"<userrb.UserRingBuffer, {state}>"
+
+
+def _receive(kind: type[UserRingBuffer], descriptor: _Handed) -> UserRingBuffer:
+    """Opens a ring in a process that was started with one."""
+    fd = descriptor.detach()
+    try:
+        ring = kind.__new__(kind)
+        ring._open(fd)
+    finally:
+        os.close(fd)
+    return ring
 
 
 def count_records(records: Bytes, size: SupportsIndex | None, offsets: Bytes | None) -> int:

@@ -64,7 +64,7 @@ static uint64_t submit_fixed(struct batch *batch, uint8_t *to, uint64_t free_byt
 	return count * ring_room(batch->size);
 }
 
-/* Returns false at an offset that has changed since it was checked. */
+/* Returns false at a record whose offsets are none: changed since the check, or never checked. */
 static bool submit_variable(struct batch *batch, uint8_t *to, uint64_t free_bytes, int64_t largest,
 			    uint64_t *written)
 {
@@ -83,13 +83,13 @@ static bool submit_variable(struct batch *batch, uint8_t *to, uint64_t free_byte
 	return true;
 }
 
-int batch_attempt(struct ring *ring, void *what)
+int batch_attempt(struct ring *ring, struct attempt *attempt)
 {
-	struct batch *batch = what;
+	struct batch *batch = (struct batch *)attempt;
 	uint64_t consumed = atomic_load_explicit(ring->consumer_pos, memory_order_acquire);
 	uint64_t produced = atomic_load_explicit(ring->producer_pos, memory_order_relaxed);
 	uint64_t used = produced - consumed, written = 0;
-	/* More than there can be: another process produces without the lock. */
+	/* More than there can be: a producer of another library's, without the lock. */
 	uint64_t free_bytes = used < ring->size ? ring->size - used : 0;
 	uint8_t *to = ring->data + (produced & (ring->size - 1));
 	bool valid = true;

@@ -8,12 +8,13 @@
 
 PyObject *ring_close(PyObject *self, PyObject *unused);
 PyObject *ring_close_at_exit(PyObject *self, PyObject *unused);
+PyObject *ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int ring_init(PyObject *self, PyObject *args, PyObject *kwargs);
 void ring_dealloc(PyObject *self);
 
 /* ---- arguments: METH_FASTCALL, for which the limited API has no parser */
 
-#define PARAMETERS_MAX 5
+#define PARAMETERS_MAX 6
 
 struct signature {
 	const char *name;
@@ -64,7 +65,7 @@ static bool size_check(const struct ring *ring, Py_ssize_t size)
 		return false;
 	}
 	if (ring->lock && (uint64_t)size > ring_largest(ring)) {
-		raise_errno(error_too_large, E2BIG, "a sample of %zd bytes never fits this ring of "
+		raise_errno(ring->core->too_large, E2BIG, "a sample of %zd bytes never fits this ring of "
 			    "%u bytes: the largest that can be drained is %u bytes", size,
 			    (unsigned int)ring->size, (unsigned int)ring_largest(ring));
 		return false;
@@ -86,52 +87,80 @@ static bool size_parse(const struct ring *ring, PyObject *value, uint32_t *size)
 /* What an attempt's errno means to Python; always NULL. */
 static PyObject *raise_attempt(const struct ring *ring, int result, Py_ssize_t size, int timeout_ms)
 {
-	if (result == EAGAIN && timeout_ms == 0)
-		return raise_errno(error_ring_full, ENOSPC, "no room for a sample of %zd bytes in "
-				   "the ring of %u bytes", size, (unsigned int)ring->size);
-	if (result == EAGAIN)
-		return raise_errno(error_ring_full, ENOSPC, "no room for a sample of %zd bytes in "
-				   "the ring of %u bytes within %d ms", size,
+	if (result == EAGAIN && timeout_ms > 0)
+		return raise_errno(ring->core->ring_timeout, ENOSPC, "no room for a sample of %zd "
+				   "bytes in the ring of %u bytes within %d ms", size,
 				   (unsigned int)ring->size, timeout_ms);
+	if (result == EAGAIN)
+		return raise_errno(ring->core->ring_full, ENOSPC, "no room for a sample of %zd bytes "
+				   "in the ring of %u bytes", size, (unsigned int)ring->size);
 	if (result > 0)
-		return raise_errno(error_bpf, result, "reserving a sample of %zd bytes: %s", size,
-				   strerror(result));
+		return raise_errno(ring->core->bpf_error, result, "reserving a sample of %zd bytes: %s",
+				   size, strerror(result));
 	return NULL;
+}
+
+/* ---- the calls of an event loop: they never wait, and before their turn find no room */
+
+static bool turn_parse(PyObject *value, int *timeout_ms)
+{
+	int turn = PyObject_IsTrue(value);
+
+	*timeout_ms = turn ? TIMEOUT_NOW : TIMEOUT_NOT_YET;
+	return turn >= 0;
 }
 
 /* ---- reserve */
 
 struct reservation {
-	struct sample *sample;
+	struct attempt attempt;
 	uint32_t size;
 };
 
-static int reserve_attempt(struct ring *ring, void *what)
+static int reserve_attempt(struct ring *ring, struct attempt *attempt)
 {
-	struct reservation *reservation = what;
-	void *memory = ring_try_reserve(ring, reservation->size);
+	uint32_t size = ((struct reservation *)attempt)->size;
+	uint32_t *memory = user_ring_buffer__reserve(ring->rb, size);
 
 	if (!memory)
 		return errno == ENOSPC ? EAGAIN : errno;
-	sample_attach(reservation->sample, memory);
+	memory[-1] = ring->owner;	/* the half of the header that nobody reads but `positions` */
+	attempt->memory = (uint8_t *)memory;
 	return 0;
 }
 
 static PyObject *reserve_within(struct ring *ring, PyObject *size, int timeout_ms)
 {
-	struct reservation reservation;
+	struct reservation reservation = { .attempt = { .make = reserve_attempt } };
+	struct sample *sample;
 	int result;
 
 	if (!size_parse(ring, size, &reservation.size))
 		return NULL;
-	reservation.sample = sample_new(ring, reservation.size);
-	if (!reservation.sample)
+	sample = sample_new(ring, reservation.size);
+	if (!sample)
 		return NULL;
-	result = ring_wait(ring, reserve_attempt, &reservation, timeout_ms, false);
-	if (result == 0)
-		return (PyObject *)reservation.sample;
-	Py_DECREF(reservation.sample);
+	result = ring_wait(ring, &reservation.attempt, timeout_ms, false);
+	if (result == 0 && reservation.attempt.memory) {
+		sample_attach(sample, reservation.attempt.memory);
+		return (PyObject *)sample;
+	}
+	Py_DECREF(sample);
+	if (result == 0)	/* between the reservation and this */
+		PyErr_SetString(ring->core->ring_closed, "the ring was closed by another thread");
 	return raise_attempt(ring, result, reservation.size, timeout_ms);
+}
+
+static PyObject *ring_reserve_now(PyObject *self, PyObject *const *args, Py_ssize_t count,
+				  PyObject *keywords)
+{
+	static const struct signature signature = { "_reserve_now", 2, 2, 2, { "size", "turn" } };
+	PyObject *values[PARAMETERS_MAX];
+	int timeout_ms;
+
+	if (!parse(&signature, args, count, keywords, values) || !turn_parse(values[1], &timeout_ms))
+		return NULL;
+	return reserve_within((struct ring *)self, values[0], timeout_ms);
 }
 
 static PyObject *ring_reserve(PyObject *self, PyObject *const *args, Py_ssize_t count,
@@ -151,20 +180,21 @@ static PyObject *ring_reserve_blocking(PyObject *self, PyObject *const *args, Py
 	static const struct signature signature = {
 		"reserve_blocking", 1, 2, 2, { "size", "timeout_ms" }
 	};
+	struct ring *ring = (struct ring *)self;
 	PyObject *values[PARAMETERS_MAX];
 	int timeout_ms = -1;
 
 	if (!parse(&signature, args, count, keywords, values) ||
-	    (values[1] && timeout_parse(values[1], &timeout_ms)))
+	    (values[1] && timeout_parse(ring, values[1], &timeout_ms)))
 		return NULL;
-	return reserve_within((struct ring *)self, values[0], timeout_ms);
+	return reserve_within(ring, values[0], timeout_ms);
 }
 
 /* ---- submit and discard */
 
 static PyObject *finish(PyObject *self, PyObject *sample, enum sample_state state)
 {
-	if (!Py_IS_TYPE(sample, sample_type)) {
+	if (!Py_IS_TYPE(sample, ((struct ring *)self)->core->sample_type)) {
 		PyErr_Format(PyExc_TypeError, "a sample that reserve() returned is expected, not %R",
 			     Py_TYPE(sample));
 		return NULL;
@@ -186,19 +216,13 @@ static PyObject *ring_discard(PyObject *self, PyObject *sample)
 
 /* ---- write: a batch of one, so that a process that is killed in it leaves no sample reserved */
 
-static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t count,
-			    PyObject *keywords)
+static PyObject *write_within(struct ring *ring, PyObject *buffer, int timeout_ms)
 {
-	static const struct signature signature = { "write", 1, 2, 2, { "data", "timeout_ms" } };
-	struct ring *ring = (struct ring *)self;
-	struct batch batch = { .count = 1 };
-	PyObject *values[PARAMETERS_MAX];
-	int timeout_ms = 0, result;
+	struct batch batch = { .attempt = { .make = batch_attempt }, .count = 1 };
 	Py_buffer data;
+	int result;
 
-	if (!parse(&signature, args, count, keywords, values) ||
-	    (values[1] && timeout_parse(values[1], &timeout_ms)) ||
-	    PyObject_GetBuffer(values[0], &data, PyBUF_SIMPLE))
+	if (PyObject_GetBuffer(buffer, &data, PyBUF_SIMPLE))
 		return NULL;
 	if (!size_check(ring, data.len)) {
 		PyBuffer_Release(&data);
@@ -207,11 +231,37 @@ static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t co
 	batch.data = data.buf;
 	batch.size = data.len;
 	batch.length = data.len;
-	result = ring_wait(ring, batch_attempt, &batch, timeout_ms, false);
+	result = ring_wait(ring, &batch.attempt, timeout_ms, false);
 	PyBuffer_Release(&data);
 	if (result == 0)
 		Py_RETURN_NONE;
-	return raise_attempt(ring, result, data.len, timeout_ms);
+	return raise_attempt(ring, result, batch.length, timeout_ms);
+}
+
+static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t count,
+			    PyObject *keywords)
+{
+	static const struct signature signature = { "write", 1, 2, 2, { "data", "timeout_ms" } };
+	struct ring *ring = (struct ring *)self;
+	PyObject *values[PARAMETERS_MAX];
+	int timeout_ms = 0;
+
+	if (!parse(&signature, args, count, keywords, values) ||
+	    (values[1] && timeout_parse(ring, values[1], &timeout_ms)))
+		return NULL;
+	return write_within(ring, values[0], timeout_ms);
+}
+
+static PyObject *ring_write_now(PyObject *self, PyObject *const *args, Py_ssize_t count,
+				PyObject *keywords)
+{
+	static const struct signature signature = { "_write_now", 2, 2, 2, { "data", "turn" } };
+	PyObject *values[PARAMETERS_MAX];
+	int timeout_ms;
+
+	if (!parse(&signature, args, count, keywords, values) || !turn_parse(values[1], &timeout_ms))
+		return NULL;
+	return write_within((struct ring *)self, values[0], timeout_ms);
 }
 
 /* ---- submit_many */
@@ -219,15 +269,15 @@ static PyObject *ring_write(PyObject *self, PyObject *const *args, Py_ssize_t co
 /* Below this a batch is written before the GIL could be given away and taken again. */
 #define LENGTHY (16 * 1024)
 
-static bool records_fixed(const struct ring *ring, struct batch *batch, PyObject *records,
-			  PyObject *size, const Py_buffer *data)
+static bool records_fixed(const struct ring *ring, struct batch *batch, PyObject *size,
+			  const Py_buffer *data)
 {
 	if (size) {
 		if (!size_parse(ring, size, &batch->size))
 			return false;
-	} else if (PyBytes_Check(records) || PyByteArray_Check(records)) {
+	} else if (data->itemsize == 1) {
 		PyErr_SetString(PyExc_ValueError, "bytes have no records: give size=, the bytes of "
-				"each, or offsets=");
+				"each (1 for single bytes), or offsets=");
 		return false;
 	} else if (!size_check(ring, data->itemsize)) {
 		return false;
@@ -247,38 +297,53 @@ static bool records_fixed(const struct ring *ring, struct batch *batch, PyObject
 	return true;
 }
 
-static bool records_variable(const struct ring *ring, struct batch *batch, const Py_buffer *data,
-			     const Py_buffer *offsets)
+/* Raises for the offset that ends record `i - 1`, if it is none; the one before it is one. */
+static bool offset_check(const struct ring *ring, const struct batch *batch, uint64_t i)
 {
-	int64_t end, start = 0;
-	Py_ssize_t i, items;
+	int64_t start = i ? batch_offset(batch, i - 1) : 0, end = batch_offset(batch, i);
+
+	if (end < start || end > batch->length) {
+		PyErr_Format(PyExc_ValueError, "offset %llu is %lld: offsets must not decrease nor go "
+			     "beyond the %lld bytes of data", (unsigned long long)i, (long long)end,
+			     (long long)batch->length);
+		return false;
+	}
+	return i == 0 || size_check(ring, end - start);
+}
+
+/* `checked`: what is left of a batch that was checked before. To look at all of it whenever some
+ * records find room would take the square of their number. */
+static bool records_variable(const struct ring *ring, struct batch *batch, const Py_buffer *offsets,
+			     bool checked)
+{
+	uint64_t i;
 
 	if ((offsets->itemsize != 4 && offsets->itemsize != 8) || !offsets->format ||
 	    !strchr("ilqILQn", offsets->format[strlen(offsets->format) - 1])) {
 		PyErr_SetString(PyExc_ValueError, "offsets are 32 or 64 bit integers");
 		return false;
 	}
-	items = offsets->len / offsets->itemsize;
-	if (items == 0) {
+	if (offsets->len == 0) {
 		PyErr_SetString(PyExc_ValueError, "offsets are one more than the records: the last "
 				"one ends the last record");
 		return false;
 	}
 	batch->offsets = offsets->buf;
 	batch->offset_width = offsets->itemsize;
-	batch->count = items - 1;
-	for (i = 0; i < items; i++, start = end) {
-		end = batch_offset(batch, i);
-		if (end < start || end > data->len) {
-			PyErr_Format(PyExc_ValueError, "offset %zd is %lld: offsets must not decrease "
-				     "nor go beyond the %zd bytes of data", i, (long long)end,
-				     data->len);
+	batch->count = offsets->len / offsets->itemsize - 1;
+	for (i = 0; !checked && i <= batch->count; i++)
+		if (!offset_check(ring, batch, i))
 			return false;
-		}
-		if (i && !size_check(ring, end - start))
-			return false;
-	}
 	return true;
+}
+
+/* Says what is wrong with the offsets of the record at which the batch ended. */
+static void raise_offsets(const struct ring *ring, const struct batch *batch, bool checked)
+{
+	if (checked || (offset_check(ring, batch, batch->done) &&
+			offset_check(ring, batch, batch->done + 1)))
+		PyErr_Format(PyExc_ValueError, "the offsets of record %llu changed during the call",
+			     (unsigned long long)batch->done);
 }
 
 /* Lets the exception that is set say how many records were submitted before it; NULL. */
@@ -297,23 +362,70 @@ static PyObject *note_submitted(uint64_t submitted)
 	return NULL;
 }
 
-static PyObject *submit_batch(struct ring *ring, struct batch *batch, const Py_buffer *data,
-			      uint64_t start, int timeout_ms)
+static PyObject *submit_batch(struct ring *ring, struct batch *batch, uint64_t start, int timeout_ms)
 {
 	int result;
 
-	batch->data = data->buf;
-	batch->length = data->len;
 	batch->done = start;
 	/* An empty batch still tells that the ring is closed. */
-	result = ring_wait(ring, batch_attempt, batch, timeout_ms, data->len >= LENGTHY);
+	result = ring_wait(ring, &batch->attempt, timeout_ms, batch->length >= LENGTHY);
 	if (result == EINVAL)
-		PyErr_Format(PyExc_ValueError, "the offsets of record %llu changed during the call; "
-			     "the records before it were submitted",
-			     (unsigned long long)batch->done);
+		raise_offsets(ring, batch, start == 0);
 	if (result < 0 || result == EINVAL)
 		return note_submitted(batch->done - start);
 	return PyLong_FromUnsignedLongLong(batch->done - start);
+}
+
+struct records {
+	PyObject *buffer, *size, *offsets, *start;	/* as Python has them, or NULL */
+	bool checked;
+};
+
+static PyObject *submit_records(struct ring *ring, const struct records *records,
+				const Py_buffer *data, const Py_buffer *offsets, int timeout_ms)
+{
+	struct batch batch = { .attempt = { .make = batch_attempt }, .data = data->buf,
+			       .length = data->len };
+	Py_ssize_t start = 0;
+
+	if (records->start) {
+		start = PyNumber_AsSsize_t(records->start, PyExc_OverflowError);
+		if (start == -1 && PyErr_Occurred())
+			return NULL;
+	}
+	if (offsets ? !records_variable(ring, &batch, offsets, records->checked || start > 0) :
+	    !records_fixed(ring, &batch, records->size, data))
+		return NULL;
+	if (start < 0 || (uint64_t)start > batch.count)
+		return PyErr_Format(PyExc_ValueError, "start is %zd, and there are %llu records", start,
+				    (unsigned long long)batch.count);
+	return submit_batch(ring, &batch, start, timeout_ms);
+}
+
+static PyObject *submit_within(struct ring *ring, struct records *records, int timeout_ms)
+{
+	PyObject *result = NULL;
+	Py_buffer data, offsets;
+
+	if (records->size == Py_None)
+		records->size = NULL;
+	if (records->offsets == Py_None)
+		records->offsets = NULL;
+	if (records->size && records->offsets) {
+		PyErr_SetString(PyExc_ValueError, "give size= or offsets=, not both");
+		return NULL;
+	}
+	if (PyObject_GetBuffer(records->buffer, &data, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS))
+		return NULL;
+	if (!records->offsets) {
+		result = submit_records(ring, records, &data, NULL, timeout_ms);
+	} else if (PyObject_GetBuffer(records->offsets, &offsets,
+				      PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) == 0) {
+		result = submit_records(ring, records, &data, &offsets, timeout_ms);
+		PyBuffer_Release(&offsets);
+	}
+	PyBuffer_Release(&data);
+	return result;
 }
 
 static PyObject *ring_submit_many(PyObject *self, PyObject *const *args, Py_ssize_t count,
@@ -323,44 +435,34 @@ static PyObject *ring_submit_many(PyObject *self, PyObject *const *args, Py_ssiz
 		"submit_many", 1, 3, 5, { "records", "size", "timeout_ms", "offsets", "start" }
 	};
 	struct ring *ring = (struct ring *)self;
-	PyObject *values[PARAMETERS_MAX], *result = NULL;
-	Py_buffer data, offsets = { .obj = NULL };
-	struct batch batch = { .done = 0 };
-	Py_ssize_t start = 0;
+	PyObject *values[PARAMETERS_MAX];
 	int timeout_ms = 0;
-	bool valid;
 
 	if (!parse(&signature, args, count, keywords, values) ||
-	    (values[2] && timeout_parse(values[2], &timeout_ms)))
+	    (values[2] && timeout_parse(ring, values[2], &timeout_ms)))
 		return NULL;
-	if (values[4]) {
-		start = PyNumber_AsSsize_t(values[4], PyExc_OverflowError);
-		if (start == -1 && PyErr_Occurred())
-			return NULL;
-	}
-	if (values[1] == Py_None)
-		values[1] = NULL;
-	if (values[3] == Py_None)
-		values[3] = NULL;
-	if (values[1] && values[3]) {
-		PyErr_SetString(PyExc_ValueError, "give size= or offsets=, not both");
+	return submit_within(ring, &(struct records) { .buffer = values[0], .size = values[1],
+			     .offsets = values[3], .start = values[4] }, timeout_ms);
+}
+
+static PyObject *ring_submit_many_now(PyObject *self, PyObject *const *args, Py_ssize_t count,
+				      PyObject *keywords)
+{
+	static const struct signature signature = {
+		"_submit_many_now", 6, 6, 6,
+		{ "records", "size", "offsets", "start", "checked", "turn" }
+	};
+	PyObject *values[PARAMETERS_MAX];
+	int timeout_ms, checked;
+
+	if (!parse(&signature, args, count, keywords, values) || !turn_parse(values[5], &timeout_ms))
 		return NULL;
-	}
-	if (values[3] && PyObject_GetBuffer(values[3], &offsets, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS))
+	checked = PyObject_IsTrue(values[4]);
+	if (checked < 0)
 		return NULL;
-	if (PyObject_GetBuffer(values[0], &data, PyBUF_FORMAT | PyBUF_C_CONTIGUOUS) == 0) {
-		valid = values[3] ? records_variable(ring, &batch, &data, &offsets) :
-			records_fixed(ring, &batch, values[0], values[1], &data);
-		if (valid && (start < 0 || (uint64_t)start > batch.count))
-			PyErr_Format(PyExc_ValueError, "start is %zd, and there are %llu records",
-				     start, (unsigned long long)batch.count);
-		else if (valid)
-			result = submit_batch(ring, &batch, &data, start, timeout_ms);
-		PyBuffer_Release(&data);
-	}
-	if (offsets.obj)
-		PyBuffer_Release(&offsets);
-	return result;
+	return submit_within((struct ring *)self, &(struct records) { .buffer = values[0],
+			     .size = values[1], .offsets = values[2], .start = values[3],
+			     .checked = checked }, timeout_ms);
 }
 
 /* ---- what the ring is */
@@ -382,26 +484,54 @@ static PyObject *get_closed(PyObject *self, void *unused)
 static PyObject *get_position(PyObject *self, void *of_producer)
 {
 	struct ring *ring = (struct ring *)self;
-	uint64_t position;
 
-	if (!ring_enter(ring))
+	if (!ring_check(ring))
 		return NULL;
-	position = atomic_load(of_producer ? ring->producer_pos : ring->consumer_pos);
-	ring_leave(ring);
-	return PyLong_FromUnsignedLongLong(position);
+	return PyLong_FromUnsignedLongLong(atomic_load(of_producer ? ring->producer_pos :
+						       ring->consumer_pos));
+}
+
+static PyObject *get_free(PyObject *self, void *unused)
+{
+	struct ring *ring = (struct ring *)self;
+	uint64_t consumed, used;
+
+	(void)unused;
+	if (!ring_check(ring))
+		return NULL;
+	/* The consumer's first: it may move meanwhile, and then more is free than this says. */
+	consumed = atomic_load(ring->consumer_pos);
+	used = atomic_load(ring->producer_pos) - consumed;
+	return PyLong_FromUnsignedLongLong(used < ring->size ? ring->size - used : 0);
 }
 
 static PyObject *ring_fileno(PyObject *self, PyObject *unused)
 {
 	struct ring *ring = (struct ring *)self;
-	int map_fd;
 
 	(void)unused;
-	if (!ring_enter(ring))
+	if (!ring_check(ring))
 		return NULL;
-	map_fd = ring->map_fd;
-	ring_leave(ring);
-	return PyLong_FromLong(map_fd);
+	return PyLong_FromLong(ring->map_fd);
+}
+
+/* Discards what another process has left reserved, unless its header has changed meanwhile. */
+static PyObject *ring_discard_at(PyObject *self, PyObject *args)
+{
+	struct ring *ring = (struct ring *)self;
+	unsigned long long position;
+	unsigned int word;
+	uint32_t expected;
+
+	if (!PyArg_ParseTuple(args, "KI", &position, &word) || !ring_check(ring))
+		return NULL;
+	expected = word;
+	if (position % 8 || !(word & BPF_RINGBUF_BUSY_BIT) ||
+	    position - atomic_load(ring->consumer_pos) >= ring->size)
+		Py_RETURN_FALSE;
+	return PyBool_FromLong(atomic_compare_exchange_strong(
+		(_Atomic uint32_t *)(ring->data + (position & (ring->size - 1))), &expected,
+		(word & ~BPF_RINGBUF_BUSY_BIT) | BPF_RINGBUF_DISCARD_BIT));
 }
 
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
@@ -417,12 +547,17 @@ static PyMethodDef ring_methods[] = {
 	  DOC_Ring_submit_many },
 	{ "fileno", ring_fileno, METH_NOARGS, DOC_Ring_fileno },
 	{ "close", ring_close, METH_NOARGS, DOC_Ring_close },
+	{ "_reserve_now", FAST(ring_reserve_now), METH_FASTCALL | METH_KEYWORDS, NULL },
+	{ "_write_now", FAST(ring_write_now), METH_FASTCALL | METH_KEYWORDS, NULL },
+	{ "_submit_many_now", FAST(ring_submit_many_now), METH_FASTCALL | METH_KEYWORDS, NULL },
+	{ "_discard_at", ring_discard_at, METH_VARARGS, NULL },
 	{ "_close_at_exit", ring_close_at_exit, METH_NOARGS, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 
 static PyGetSetDef ring_getset[] = {
 	{ "size", get_size, NULL, DOC_Ring_size, NULL },
+	{ "free", get_free, NULL, DOC_Ring_free, NULL },
 	{ "closed", get_closed, NULL, DOC_Ring_closed, NULL },
 	{ "producer_position", get_position, NULL, DOC_Ring_producer_position, "producer" },
 	{ "consumer_position", get_position, NULL, DOC_Ring_consumer_position, NULL },
@@ -432,6 +567,7 @@ static PyGetSetDef ring_getset[] = {
 static PyType_Slot ring_slots[] = {
 	{ Py_tp_methods, ring_methods },
 	{ Py_tp_getset, ring_getset },
+	{ Py_tp_new, ring_new },
 	{ Py_tp_init, ring_init },
 	{ Py_tp_dealloc, ring_dealloc },
 	{ 0, NULL },

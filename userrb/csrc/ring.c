@@ -5,7 +5,8 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <sched.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -24,43 +25,42 @@ static size_t producer_length(const struct ring *ring)
 	return page_size() + 2 * (size_t)ring->size;
 }
 
-/* ---- lock and life */
+/* ---- life */
 
-bool ring_enter(struct ring *ring)
+void ring_renew(struct ring *ring)
 {
-	if (ring->lock)
-		map_lock_acquire(ring->lock);
+	struct call *call, *next;
+
+	if (ring->generation == fork_generation)
+		return;
+	/* A forked child: samples, and the calls of other threads, are the parent's and stay so. */
+	ring->generation = fork_generation;
+	ring->owner = owner_of_this_process();
+	/* Views of these came along, and are out of reach here. */
+	ring->seen |= ring->reserved != NULL;
+	ring->reserved = NULL;
+	for (call = ring->calls; call; call = next) {
+		next = call->next;
+		if (!pthread_equal(call->thread, pthread_self()))
+			call_forget(call);
+	}
+	/* The parent may be waiting on it: two waiters on one would steal each other's edges. */
+	if (ring->idle_fd >= 0)
+		close(ring->idle_fd);
+	ring->idle_fd = -1;
+}
+
+bool ring_check(struct ring *ring)
+{
 	if (!ring->lock || ring->closed) {
-		if (ring->lock)
-			map_lock_release(ring->lock);
-		PyErr_SetString(error_closed, "the ring is closed");
+		PyErr_SetString(ring->core->ring_closed, "the ring is closed");
 		return false;
 	}
-	if (ring->generation != fork_generation) {
-		/* A forked child: samples and running calls are the parent's, and stay so. */
-		ring->generation = fork_generation;
-		/* Views of these came along, and are out of reach here. */
-		ring->seen |= ring->reserved != NULL;
-		ring->reserved = NULL;
-		ring->users = 0;
-		/* The parent may be waiting on it: two waiters on one would steal each other's edges. */
-		if (ring->idle_fd >= 0)
-			close(atomic_exchange(&ring->idle_fd, -1));
-	}
+	ring_renew(ring);
 	return true;
 }
 
-void ring_leave(struct ring *ring)
-{
-	map_lock_release(ring->lock);
-}
-
-void ring_pin(struct ring *ring)
-{
-	ring->users++;
-}
-
-static void ring_free(struct ring *ring)
+void ring_free(struct ring *ring)
 {
 	if (!ring->seen)
 		user_ring_buffer__free(ring->rb);
@@ -77,31 +77,11 @@ static void ring_free(struct ring *ring)
 		close(ring->map_fd);
 }
 
-void ring_unpin(struct ring *ring)
-{
-	bool last;
-
-	map_lock_acquire(ring->lock);
-	last = --ring->users == 0 && ring->closed;
-	map_lock_release(ring->lock);
-	if (last)
-		ring_free(ring);
-}
-
 uint32_t ring_largest(const struct ring *ring)
 {
 	uint32_t fits = ring->size - BPF_RINGBUF_HDR_SZ;
 
 	return fits < DRAINABLE_MAX ? fits : DRAINABLE_MAX;
-}
-
-void *ring_try_reserve(struct ring *ring, uint32_t size)
-{
-	if (size > ring_largest(ring)) {
-		errno = E2BIG;
-		return NULL;
-	}
-	return user_ring_buffer__reserve(ring->rb, size);
 }
 
 /* ---- open */
@@ -145,19 +125,33 @@ static int ring_open(struct ring *ring, int map_fd)
 	ring->rb = user_ring_buffer__new(ring->map_fd, NULL);
 	if (!ring->rb)
 		return -1;
-	ring->lock = map_lock_get(info.id);
-	if (!ring->lock) {
-		errno = ENOMEM;
+	ring->lock = producer_lock_open((void *)ring->producer_pos);
+	if (!ring->lock)
 		return -1;
-	}
 	ring->generation = fork_generation;
+	ring->owner = owner_of_this_process();
 	ring->closed = false;
 	return 0;
+}
+
+PyObject *ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	struct core *core = core_of(type);
+	struct ring *ring;
+
+	(void)args, (void)kwargs;
+	if (!core)
+		return NULL;
+	ring = (struct ring *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+	if (ring)
+		ring->core = core;
+	return (PyObject *)ring;
 }
 
 int ring_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
 	struct ring *ring = (struct ring *)self;
+	size_t forget;
 	int map_fd;
 
 	if (kwargs && PyDict_Size(kwargs) > 0) {
@@ -174,10 +168,15 @@ int ring_init(PyObject *self, PyObject *args, PyObject *kwargs)
 	ring->map_fd = ring->wake_fd = ring->idle_fd = -1;
 	if (ring_open(ring, map_fd) == 0)
 		return 0;
-	raise_errno(error_bpf, errno, "opening the user ring buffer on descriptor %d: %s", map_fd,
-		    strerror(errno));
+	if (errno == EPROTO)
+		raise_errno(ring->core->bpf_error, EPROTO, "the ring on descriptor %d has something "
+			    "else where userrb's producers share a lock", map_fd);
+	else
+		raise_errno(ring->core->bpf_error, errno, "opening the user ring buffer on descriptor "
+			    "%d: %s", map_fd, strerror(errno));
 	ring_free(ring);
-	memset((char *)ring + sizeof(PyObject), 0, sizeof(*ring) - sizeof(PyObject));
+	forget = offsetof(struct ring, rb);
+	memset((char *)ring + forget, 0, sizeof(*ring) - forget);
 	return -1;
 }
 
@@ -193,39 +192,44 @@ static bool views_alive(const struct ring *ring)
 	return false;
 }
 
-/* Discards what is reserved and wakes every wait; -1 if a view is alive. The lock must be held. */
+/* Takes what a call has reserved without the GIL, after the attempt that may be going on. That needs
+ * no GIL, and has the lock. */
+static void call_end(struct ring *ring, struct call *call)
+{
+	while (call->busy)
+		sched_yield();
+	if (call->attempt->memory)
+		user_ring_buffer__discard(ring->rb, call->attempt->memory);
+	call->attempt->memory = NULL;
+}
+
+/* Discards what is reserved and wakes every wait; -1 if a view is alive. */
 static int ring_shut(struct ring *ring, bool force)
 {
+	struct call *call;
+
 	if (!force && views_alive(ring))
 		return -1;
+	ring->seen |= views_alive(ring);
 	while (ring->reserved)
-		if (!sample_close(ring->reserved, force))
-			return -1;
-
+		sample_close(ring->reserved);
 	ring->closed = true;
+	for (call = ring->calls; call; call = call->next)
+		call_end(ring, call);
 	eventfd_write(ring->wake_fd, 1);
 	return 0;
 }
 
 static int ring_close_now(struct ring *ring, bool force)
 {
-	bool unused;
-	int result;
-
 	if (!ring->lock || ring->closed)
 		return 0;
-	if (!ring_enter(ring)) {
-		PyErr_Clear();		/* closed by another thread meanwhile */
-		return 0;
-	}
-	if (force)
-		ring->seen |= views_alive(ring);
-	result = ring_shut(ring, force);
-	unused = result == 0 && ring->users == 0;
-	ring_leave(ring);
-	if (unused)
+	ring_renew(ring);
+	if (ring_shut(ring, force))
+		return -1;
+	if (!ring->calls)
 		ring_free(ring);
-	return result;
+	return 0;
 }
 
 PyObject *ring_close(PyObject *self, PyObject *unused)
@@ -253,8 +257,6 @@ void ring_dealloc(PyObject *self)
 	freefunc release = PyType_GetSlot(type, Py_tp_free);
 
 	ring_close_now(ring, false);
-	if (ring->lock)
-		map_lock_put(ring->lock);
 	release(self);
 	Py_DECREF(type);
 }

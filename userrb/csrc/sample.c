@@ -3,19 +3,13 @@
  *
  * The count is why this is a C type. memoryview.release() does not reach slices already taken of
  * the view, and they would write into memory that the kernel, or the next sample, owns by then.
- * Here submit refuses while a view is alive. State and count share one atomic word, so that a
- * view cannot appear between the look and the submit.
+ * Here submit refuses while a view is alive.
  */
 #include "core.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define EXPORT SAMPLE_STATES
-
-PyTypeObject *sample_type;
-static allocfunc sample_alloc;
-static freefunc sample_free;
 
 static const char *const state_words[SAMPLE_STATES] = {
 	[SAMPLE_SUBMITTED] = "the sample was already submitted",
@@ -31,7 +25,7 @@ static enum sample_state sample_state(uint32_t word)
 
 struct sample *sample_new(struct ring *ring, uint32_t size)
 {
-	struct sample *sample = (struct sample *)sample_alloc(sample_type, 0);
+	struct sample *sample = (struct sample *)PyType_GenericAlloc(ring->core->sample_type, 0);
 
 	if (!sample)
 		return NULL;
@@ -68,27 +62,24 @@ bool sample_has_views(const struct sample *sample)
 	return sample->word >= EXPORT;
 }
 
-bool sample_close(struct sample *sample, bool force)
+void sample_close(struct sample *sample)
 {
-	uint32_t word = sample->word;
-
-	do {
-		if (word >= EXPORT && !force)
-			return false;
-	} while (!atomic_compare_exchange_weak(&sample->word, &word,
-					       word - sample_state(word) + SAMPLE_RING_CLOSED));
+	sample->word += SAMPLE_RING_CLOSED - sample_state(sample->word);
 	sample_unlink(sample);
 	user_ring_buffer__discard(sample->ring->rb, sample->memory);
-	return true;
 }
 
 /* True if the sample can be used here; else an exception is set. */
-static bool sample_check(const struct sample *sample, uint32_t word)
+static bool sample_check(const struct sample *sample)
 {
-	if (sample_state(word) != SAMPLE_RESERVED)
-		PyErr_SetString(error_sample, state_words[sample_state(word)]);
+	const struct core *core = sample->ring->core;
+	enum sample_state state = sample_state(sample->word);
+
+	if (state != SAMPLE_RESERVED)
+		PyErr_SetString(state == SAMPLE_RING_CLOSED ? core->sample_lost :
+				core->sample_error, state_words[state]);
 	else if (sample->generation != fork_generation)
-		PyErr_SetString(error_sample, "the sample was reserved by the parent process, "
+		PyErr_SetString(core->sample_error, "the sample was reserved by the parent process, "
 				"which alone may write, submit or discard it");
 	else
 		return true;
@@ -97,29 +88,23 @@ static bool sample_check(const struct sample *sample, uint32_t word)
 
 int sample_finish(struct sample *sample, struct ring *ring, enum sample_state state)
 {
-	uint32_t word = SAMPLE_RESERVED;
-
 	if (sample->ring != ring) {
-		PyErr_SetString(error_sample, "the sample was reserved from another ring");
+		PyErr_SetString(ring->core->sample_error, "the sample was reserved from another ring");
 		return -1;
 	}
-	if (!sample_check(sample, sample->word))
+	if (!sample_check(sample) || !ring_check(ring))
 		return -1;
-	if (!ring_enter(ring))
-		return -1;
-	if (!atomic_compare_exchange_strong(&sample->word, &word, state)) {
-		ring_leave(ring);
-		if (sample_check(sample, word))
-			PyErr_SetString(PyExc_BufferError, "a view of the sample is still alive: "
-					"release it (or delete what holds it) first");
+	if (sample_has_views(sample)) {
+		PyErr_SetString(PyExc_BufferError, "a view of the sample is still alive: release it "
+				"(or delete what holds it) first");
 		return -1;
 	}
+	sample->word = state;
 	sample_unlink(sample);
 	if (state == SAMPLE_SUBMITTED)
 		user_ring_buffer__submit(ring->rb, sample->memory);
 	else
 		user_ring_buffer__discard(ring->rb, sample->memory);
-	ring_leave(ring);
 	return 0;
 }
 
@@ -127,44 +112,34 @@ int sample_finish(struct sample *sample, struct ring *ring, enum sample_state st
  * now, otherwise by the release of the last one. */
 static void sample_discard_or_defer(struct sample *sample)
 {
-	struct ring *ring = sample->ring;
-	enum sample_state state;
-	uint32_t word;
+	enum sample_state state = sample_state(sample->word);
 
-	if (!sample->memory || sample->generation != fork_generation)
+	if (!sample->memory || sample->generation != fork_generation ||
+	    (state != SAMPLE_RESERVED && state != SAMPLE_DISCARD_PENDING))
 		return;
-	map_lock_acquire(ring->lock);
-	word = sample->word;
-	do {
-		state = sample_state(word);
-		if (state != SAMPLE_RESERVED && state != SAMPLE_DISCARD_PENDING)
-			break;
-		state = word < EXPORT ? SAMPLE_DISCARDED : SAMPLE_DISCARD_PENDING;
-	} while (!atomic_compare_exchange_weak(&sample->word, &word,
-					       word - sample_state(word) + state));
-	if (state == SAMPLE_DISCARDED && sample_state(word) != SAMPLE_DISCARDED) {
-		sample_unlink(sample);
-		user_ring_buffer__discard(ring->rb, sample->memory);
+	if (sample_has_views(sample)) {
+		sample->word += SAMPLE_DISCARD_PENDING - state;
+		return;
 	}
-	map_lock_release(ring->lock);
+	sample->word = SAMPLE_DISCARDED;
+	sample_unlink(sample);
+	user_ring_buffer__discard(sample->ring->rb, sample->memory);
 }
 
 /* ---- the buffer protocol */
 
 static bool sample_export(struct sample *sample)
 {
-	uint32_t word = sample->word;
-
-	do {
-		if (!sample_check(sample, word))
-			return false;
-	} while (!atomic_compare_exchange_weak(&sample->word, &word, word + EXPORT));
+	if (!sample_check(sample))
+		return false;
+	sample->word += EXPORT;
 	return true;
 }
 
 static void sample_unexport(struct sample *sample)
 {
-	if (atomic_fetch_sub(&sample->word, EXPORT) - EXPORT == SAMPLE_DISCARD_PENDING)
+	sample->word -= EXPORT;
+	if (sample->word == SAMPLE_DISCARD_PENDING)
 		sample_discard_or_defer(sample);
 }
 
@@ -263,7 +238,7 @@ static PyObject *sample_enter(PyObject *self, PyObject *unused)
 	struct sample *sample = (struct sample *)self;
 
 	(void)unused;
-	if (!sample_check(sample, sample->word))
+	if (!sample_check(sample))
 		return NULL;
 	return Py_NewRef(self);
 }
@@ -271,29 +246,75 @@ static PyObject *sample_enter(PyObject *self, PyObject *unused)
 static PyObject *sample_exit(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
 	struct sample *sample = (struct sample *)self;
+	enum sample_state state;
 
 	if (count != 3)
 		return PyErr_Format(PyExc_TypeError, "__exit__ takes 3 arguments (%zd given)", count);
-	if (sample_state(sample->word) == SAMPLE_RESERVED) {
-		if (args[0] != Py_None)
+	state = sample_state(sample->word);
+	if (args[0] != Py_None) {
+		if (state == SAMPLE_RESERVED)
 			sample_discard_or_defer(sample);
-		else if (sample_finish(sample, sample->ring, SAMPLE_SUBMITTED)) {
-			sample_discard_or_defer(sample);
-			return NULL;
-		}
+	} else if (state == SAMPLE_RING_CLOSED) {
+		/* Whoever wrote the block takes the sample for submitted. */
+		sample_check(sample);
+		return NULL;
+	} else if (state == SAMPLE_RESERVED &&
+		   sample_finish(sample, sample->ring, SAMPLE_SUBMITTED)) {
+		sample_discard_or_defer(sample);
+		return NULL;
 	}
 	Py_RETURN_FALSE;
 }
 
+static PyObject *sample_end(struct sample *sample, enum sample_state state)
+{
+	if (sample_finish(sample, sample->ring, state))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyObject *sample_submit(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return sample_end((struct sample *)self, SAMPLE_SUBMITTED);
+}
+
+static PyObject *sample_discard(PyObject *self, PyObject *unused)
+{
+	(void)unused;
+	return sample_end((struct sample *)self, SAMPLE_DISCARDED);
+}
+
+static const char *const state_names[SAMPLE_STATES] = {
+	"reserved", "submitted", "discarded", "discarded", "discarded",
+};
+
+static PyObject *get_state(PyObject *self, void *unused)
+{
+	(void)unused;
+	return PyUnicode_FromString(state_names[sample_state(((struct sample *)self)->word)]);
+}
+
 static PyObject *sample_repr(PyObject *self)
 {
-	static const char *const names[SAMPLE_STATES] = {
-		"reserved", "submitted", "discarded", "discarded", "discarded: ring closed",
-	};
 	struct sample *sample = (struct sample *)self;
+	enum sample_state state = sample_state(sample->word);
 
-	return PyUnicode_FromFormat("<userrb.Sample of %u bytes, %s>", (unsigned int)sample->size,
-				    names[sample_state(sample->word)]);
+	return PyUnicode_FromFormat("<userrb.Sample of %u bytes, %s%s>", (unsigned int)sample->size,
+				    state_names[state],
+				    state == SAMPLE_RING_CLOSED ? ": ring closed" : "");
+}
+
+/* Over a copy: an iterator over a view would keep the sample from being submitted. */
+static PyObject *sample_iter(PyObject *self)
+{
+	PyObject *bytes = PyBytes_FromObject(self), *iterator;
+
+	if (!bytes)
+		return NULL;
+	iterator = PyObject_GetIter(bytes);
+	Py_DECREF(bytes);
+	return iterator;
 }
 
 /* A subclass of the ring may keep its samples: that is a cycle, and must not keep them reserved. */
@@ -313,19 +334,28 @@ static void sample_dealloc(PyObject *self)
 	if (sample_state(sample->word) == SAMPLE_RESERVED)
 		sample_discard_or_defer(sample);
 	Py_XDECREF((PyObject *)sample->ring);
-	sample_free(self);
+	PyObject_GC_Del(self);
 	Py_DECREF(type);
 }
 
 static PyMethodDef sample_methods[] = {
+	{ "submit", sample_submit, METH_NOARGS, DOC_Sample_submit },
+	{ "discard", sample_discard, METH_NOARGS, DOC_Sample_discard },
 	{ "__enter__", sample_enter, METH_NOARGS, NULL },
 	{ "__exit__", (PyCFunction)(void (*)(void))sample_exit, METH_FASTCALL, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 
+static PyGetSetDef sample_getset[] = {
+	{ "state", get_state, NULL, DOC_Sample_state, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
 static PyType_Slot sample_slots[] = {
 	{ Py_tp_doc, DOC_Sample },
 	{ Py_tp_methods, sample_methods },
+	{ Py_tp_getset, sample_getset },
+	{ Py_tp_iter, sample_iter },
 	{ Py_tp_repr, sample_repr },
 	{ Py_tp_traverse, sample_traverse },
 	{ Py_tp_dealloc, sample_dealloc },
@@ -347,10 +377,5 @@ static PyType_Spec sample_spec = {
 
 PyTypeObject *sample_type_new(PyObject *module)
 {
-	sample_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &sample_spec, NULL);
-	if (sample_type) {
-		sample_alloc = PyType_GetSlot(sample_type, Py_tp_alloc);
-		sample_free = PyType_GetSlot(sample_type, Py_tp_free);
-	}
-	return sample_type;
+	return (PyTypeObject *)PyType_FromModuleAndSpec(module, &sample_spec, NULL);
 }
