@@ -21,18 +21,21 @@ def test_where_there_is_room_control_is_not_given_up(ring: userrb.UserRingBuffer
     ring.discard(end.value.value)
 
 
-def test_who_finds_room_takes_it(ring: userrb.UserRingBuffer, drain: Callable[[], int]) -> None:
-    """A task that waits for much room is overtaken by one that needs little."""
+def test_tasks_are_served_in_turn(ring: userrb.UserRingBuffer, drain: Callable[[], int]) -> None:
+    """A task that needs little room waits behind one that needs much; a call that is none barges in."""
 
     async def produce() -> None:
         ring.write(bytes(4000))
         large = asyncio.create_task(ring.write_async(bytes(2000)))
         await asyncio.sleep(0.05)
-        await ring.write_async(b"8 bytes.")
+        small = asyncio.create_task(ring.write_async(b"8 bytes."))
+        await asyncio.sleep(0.05)
         assert not large.done()
+        assert not small.done()
+        ring.write(b"8 bytes.")
         assert drain() == 2
-        await large
-        assert drain() == 1
+        await asyncio.gather(large, small)
+        assert drain() == 2
 
     asyncio.run(produce())
 
