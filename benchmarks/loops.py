@@ -44,7 +44,7 @@ def with_form(ring: userrb.UserRingBuffer, records: Iterable[bytes]) -> None:
 
 
 def fill_packed(ring: userrb.UserRingBuffer, parts: Iterable[memoryview]) -> None:
-    """The same, a sample as large as the part that goes into it."""
+    """Do the same with a sample as large as the part that goes into it."""
     for part in parts:
         with ring.reserve(part.nbytes) as sample:
             sample[:] = part

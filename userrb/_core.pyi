@@ -71,7 +71,7 @@ class Ring:
         """
 
     def fileno(self) -> int:
-        """Returns the ring's own descriptor of the map, valid until the ring is closed.
+        """Return the ring's own descriptor of the map, valid until the ring is closed.
 
         Do not wait on it level-triggered: it is writable whenever the ring is not completely full.
 
@@ -80,7 +80,7 @@ class Ring:
         """
 
     def reserve(self, size: SupportsIndex) -> Sample:
-        """Reserves a sample, without waiting.
+        """Reserve a sample, without waiting.
 
         May be called from several threads: it locks where libbpf leaves it to the caller. Where
         another producer keeps the lock, because its process is stopped for one, it gives up after
@@ -118,7 +118,7 @@ class Ring:
         """
 
     def reserve_blocking(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
-        """Reserves a sample; where there is no room, it waits for a drain to make some.
+        """Reserve a sample; where there is no room, it waits for a drain to make some.
 
         The wait sleeps, with the GIL released, on a partly full ring too. Signal handlers run
         meanwhile, and the wait goes on with the time left unless the handler raises (PEP 475);
@@ -159,7 +159,7 @@ class Ring:
         """
 
     def submit(self, sample: Sample, /) -> None:
-        """Submits a sample: from now on it is the kernel's.
+        """Submit a sample: from now on it is the kernel's.
 
         May be called from several threads.
 
@@ -188,7 +188,7 @@ class Ring:
         """
 
     def discard(self, sample: Sample, /) -> None:
-        """Discards a sample: the kernel skips it, and its room comes back with the next drain.
+        """Discard a sample: the kernel skips it, and its room comes back with the next drain.
 
         May be called from several threads.
 
@@ -213,7 +213,7 @@ class Ring:
         """
 
     def write(self, data: Bytes, timeout_ms: int = 0) -> None:
-        """Reserves a sample of the data's size, copies the data into it, and submits it.
+        """Reserve a sample of the data's size, copy the data into it, and submit it.
 
         The fastest way for one sample. May be called from several threads.
 
@@ -248,7 +248,7 @@ class Ring:
         offsets: Bytes | None = None,
         start: SupportsIndex = 0,
     ) -> int:
-        """Submits many records, each as a sample of its own, and publishes them at once.
+        """Submit many records, each as a sample of its own, and publish them at once.
 
         May be called from several threads; a batch is not mixed with other samples, except where it
         waits. The GIL is released for 16 KiB and more: leave the records alone meanwhile.
@@ -293,7 +293,7 @@ class Ring:
         """
 
     def close(self) -> None:
-        """Closes the ring; may be called again.
+        """Close the ring; may be called again.
 
         Samples that are still reserved are discarded, so that those behind them are drained.
         Threads that wait for room get RingClosed.
@@ -328,9 +328,10 @@ class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
     `struct.pack_into`, `numpy.frombuffer`). `sample[i]` is an int, `sample[a:b]` a copy in bytes.
     Its bytes are what earlier samples left there: nothing is zeroed.
 
-    As a context manager it is submitted at the end of the block, and discarded on an exception;
-    where the ring was closed in the block, the end raises `SampleLost`. While a view of it is alive, it can be neither submitted nor discarded: `BufferError`. A sample
-    that is dropped is discarded. `UserRingBuffer.reserve` and its kin make samples.
+    As a context manager it is submitted at the end of the block, and discarded on an exception. If
+    the ring was closed in the block, the end raises `SampleLost`. While a view of it is alive, it
+    can be neither submitted nor discarded: `BufferError`. A sample that is dropped is discarded.
+    `UserRingBuffer.reserve` and its kin make samples.
 
     Threads may write to different parts of a sample; the ring's calls on it lock.
 
@@ -351,7 +352,7 @@ class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
         """What became of the sample; closing its ring discards it."""
 
     def submit(self) -> None:
-        """Submits the sample: from now on it is the kernel's.
+        """Submit the sample: from now on it is the kernel's.
 
         May be called from several threads.
 
@@ -377,7 +378,7 @@ class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
         """
 
     def discard(self) -> None:
-        """Discards the sample: the kernel skips it, and its room comes back with the next drain.
+        """Discard the sample: the kernel skips it, and its room comes back with the next drain.
 
         May be called from several threads.
 
@@ -434,7 +435,7 @@ class Taken:
         """How many samples there are."""
 
     def _end(self) -> None:
-        """Forgets memory and views, as the ring has gone on."""
+        """Forget memory and views, as the ring has gone on."""
 
 @final
 class Reader:
@@ -454,25 +455,25 @@ class Reader:
         """Whether it was this thread that took samples last."""
 
     def take(self, limit: int, memory: object, before: Batch | None, /) -> Batch | None:
-        """Consumes what was taken before, and takes the samples that wait, as a batch.
+        """Consume what was taken before, and take the samples that wait, as a batch.
 
         Returns None, and does nothing, where somebody may still have a view of those before.
         """
 
     def finish(self, batch: Batch, /) -> None:
-        """Consumes a batch, if none was taken after it."""
+        """Consume a batch, if none was taken after it."""
 
     def ready(self) -> bool:
-        """Tells whether there is something to take."""
+        """Tell whether there is something to take."""
 
     def span(self, index: int, /) -> tuple[int, int]:
-        """Returns where a sample that was taken begins in the data area, and its length."""
+        """Return where a sample that was taken begins in the data area, and its length."""
 
     def starts(self) -> bytes:
-        """Returns where each begins, as an array of 32 bits."""
+        """Return where each begins, as an array of 32 bits."""
 
     def lengths(self) -> bytes:
-        """Returns how long each is, as an array of 32 bits."""
+        """Return how long each is, as an array of 32 bits."""
 
     def copy(self) -> bytes:
-        """Returns a copy of all, one behind the other."""
+        """Return a copy of all, one behind the other."""

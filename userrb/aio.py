@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
-from userrb.errors import BadTimeout, RingFull, RingTimeout
+from userrb.errors import BadTimeout, BpfError, RingFull, RingTimeout
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,12 +41,12 @@ class Waiter:
         self.late = False
 
     def wake(self) -> None:
-        """Lets the task look."""
+        """Let the task look."""
         if not self.wakeup.done():
             self.wakeup.set_result(None)
 
     def give_up(self) -> None:
-        """Lets the task look for the last time."""
+        """Let the task look for the last time."""
         self.late = True
         self.wake()
 
@@ -65,9 +65,8 @@ class Line:
         self.ring, self.loop = ring, loop
         self.pid = os.getpid()
         self.waiters: OrderedDict[Waiter, None] = OrderedDict()
-        self.epoll = select.epoll()
+        self.epoll = watch(ring)
         try:
-            self.epoll.register(ring.fileno(), select.EPOLLOUT | select.EPOLLET)
             loop.add_reader(self.epoll.fileno(), self.ready)
         except BaseException:
             self.epoll.close()
@@ -75,27 +74,27 @@ class Line:
         self.timer = loop.call_later(LOOK_SECONDS, self.look)
 
     def ready(self) -> None:
-        """Is called by the loop after a drain."""
+        """Take the edge after a drain."""
         self.epoll.poll(0)  # takes the edge; without it the descriptor stays readable
         self.wake_first()
 
     def look(self) -> None:
-        """Is called by the loop from time to time."""
+        """Let the first task look from time to time."""
         self.timer = self.loop.call_later(LOOK_SECONDS, self.look)
         self.wake_first()
 
     def wake_first(self) -> None:
-        """Lets the first task look."""
+        """Let the first task look."""
         for waiter in self.waiters:
             waiter.wake()
             break
 
     def first(self) -> Waiter | None:
-        """Returns whose turn it is."""
+        """Return whose turn it is."""
         return next(iter(self.waiters), None)
 
     def leave(self, waiter: Waiter) -> None:
-        """Takes a task out of the line; who is the first one then gets its turn."""
+        """Take a task out of the line; who is the first one then gets its turn."""
         was_first = self.first() is waiter
         del self.waiters[waiter]
         # A closed loop has forgotten its readers. A forked child's is the parent's, which it must
@@ -111,10 +110,21 @@ class Line:
         self.epoll.close()
 
 
+def watch(ring: UserRingBuffer) -> select.epoll:
+    """Return a descriptor that is readable after a drain."""
+    fd = ring.fileno()
+    try:
+        epoll = select.epoll()
+        epoll.register(fd, select.EPOLLOUT | select.EPOLLET)
+    except OSError as error:
+        raise BpfError(error.errno, f"waiting for room: {error.strerror}") from None
+    return epoll
+
+
 async def when_room(
     ring: UserRingBuffer, attempt: Callable[[bool], Result], timeout_ms: int
 ) -> Result:
-    """Repeats an attempt that does not block until the ring has room for it.
+    """Repeat an attempt that does not block until the ring has room for it.
 
     Between the attempt that succeeds and the return there is no await, so a cancellation loses no
     sample.
@@ -144,7 +154,7 @@ async def when_room(
 async def wait_in_line(
     line: Line, attempt: Callable[[bool], Result], timeout_ms: int, reason: str | None
 ) -> Result:
-    """Waits behind the tasks in the line, then for room."""
+    """Wait behind the tasks in the line, then for room."""
     waiter = Waiter(line.loop)
     deadline = line.loop.call_later(timeout_ms / 1000, waiter.give_up) if timeout_ms > 0 else None
     line.waiters[waiter] = None
@@ -170,7 +180,7 @@ lines: WeakValueDictionary[tuple[int, int], Line] = WeakValueDictionary()
 
 
 def find_line(ring: UserRingBuffer) -> Line | None:
-    """Returns the line in which tasks of the running loop wait for this ring, if any do."""
+    """Return the line in which tasks of the running loop wait for this ring, if any do."""
     import asyncio  # noqa: PLC0415 - who waits has it; who never waits has no use for it
 
     line = lines.get((id(ring), id(asyncio.get_running_loop())))
@@ -178,7 +188,7 @@ def find_line(ring: UserRingBuffer) -> Line | None:
 
 
 def new_line(ring: UserRingBuffer) -> Line:
-    """Opens a line for the running loop."""
+    """Open a line for the running loop."""
     import asyncio  # noqa: PLC0415 - as above
 
     loop = asyncio.get_running_loop()

@@ -27,14 +27,14 @@ class HasFileno(Protocol):
     """What has a file descriptor: a `BpfMap`, or another library's map object."""
 
     def fileno(self) -> int:
-        """Returns the file descriptor."""
+        """Return the file descriptor."""
 
 
 class _Handed(Protocol):
     """A descriptor on its way to another process."""
 
     def detach(self) -> int:
-        """Returns the descriptor there."""
+        """Return the descriptor there."""
 
 
 class UserRingBuffer(_core.Ring):
@@ -45,10 +45,11 @@ class UserRingBuffer(_core.Ring):
     others do not wait.
 
     Every method may be called from several threads, and several processes may produce into one map,
-    related or not: the ring locks where libbpf leaves it to the caller, and all rings of a map share
-    the lock, which stands in the map itself. A forked child may use the rings that were open before
-    the fork, and a ring may be an argument of a process that `multiprocessing` starts. Producers
-    that use libbpf itself know nothing of the lock: beside them samples are lost without an error.
+    related or not: the ring locks where libbpf leaves it to the caller, and all rings of a map
+    share the lock, which stands in the map itself. A forked child may use the rings that were open
+    before the fork, and a ring may be an argument of a process that `multiprocessing` starts.
+    Producers that use libbpf itself do not know the lock: beside them samples are lost without an
+    error, and nothing here can prevent that.
 
     Closing discards the samples that are still reserved, so that the samples behind them are
     drained; so does the end of the interpreter. A process that is killed with a sample reserved
@@ -97,7 +98,7 @@ class UserRingBuffer(_core.Ring):
             )
 
     async def reserve_async(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
-        """Reserves a sample; where there is no room, the task waits and the event loop goes on.
+        """Reserve a sample; where there is no room, the task waits and the event loop goes on.
 
         The tasks of a loop that wait for one ring are served in the order in which they came, all
         calls named `..._async` alike. A task that is cancelled while it waits has reserved nothing.
@@ -131,7 +132,7 @@ class UserRingBuffer(_core.Ring):
         return await when_room(self, lambda turn: self._reserve_now(size, turn), timeout_ms)
 
     async def write_async(self, data: Bytes, timeout_ms: int = -1) -> None:
-        """Writes a sample as `write` does; where there is no room, the task waits.
+        """Write a sample as `write` does; where there is no room, the task waits.
 
         A task that is cancelled while it waits has written nothing.
 
@@ -166,7 +167,7 @@ class UserRingBuffer(_core.Ring):
         offsets: Bytes | None = None,
         start: int = 0,
     ) -> int:
-        """Submits records as `submit_many` does; where there is no room, the task waits.
+        """Submit records as `submit_many` does; where there is no room, the task waits.
 
         Records are published in the batches that find room. A task that is cancelled has submitted
         the batches before, and none after; the `CancelledError` tells in its attribute `submitted`
@@ -219,7 +220,7 @@ class UserRingBuffer(_core.Ring):
         return done - first
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Hands the ring to a process that multiprocessing starts, and refuses all else."""
+        """Hand the ring to a process that multiprocessing starts, and refuses all else."""
         # Who starts processes with it has it; it takes long to import.
         from multiprocessing import context, reduction  # noqa: PLC0415
 
@@ -228,7 +229,7 @@ class UserRingBuffer(_core.Ring):
                 f"cannot copy or pickle {type(self).__name__!r} object: it can only be handed to a "
                 "process as it is started, as an argument of multiprocessing's Process for one"
             )
-        descriptor = reduction.DupFd(self.fileno())  # type: ignore[attr-defined]
+        descriptor = reduction.DupFd(self.fileno())
         return _receive, (type(self), descriptor), getattr(self, "__dict__", None)
 
     def _open(self, fd: int) -> None:
@@ -259,7 +260,7 @@ class UserRingBuffer(_core.Ring):
 
 
 def _receive(kind: type[UserRingBuffer], descriptor: _Handed) -> UserRingBuffer:
-    """Opens a ring in a process that was started with one."""
+    """Open a ring in a process that was started with one."""
     fd = descriptor.detach()
     try:
         ring = kind.__new__(kind)
@@ -270,7 +271,7 @@ def _receive(kind: type[UserRingBuffer], descriptor: _Handed) -> UserRingBuffer:
 
 
 def count_records(records: Bytes, size: SupportsIndex | None, offsets: Bytes | None) -> int:
-    """Counts the records of a batch that `submit_many` has accepted."""
+    """Count the records of a batch that `submit_many` has accepted."""
     if offsets is not None:
         ends = memoryview(cast("Buffer", offsets))
         return ends.nbytes // ends.itemsize - 1
@@ -283,6 +284,6 @@ _open_rings: weakref.WeakSet[UserRingBuffer] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """Discards what is still reserved: a pinned map outlives the process and would stay blocked."""
+    """Discard what is still reserved: a pinned map outlives the process and would stay blocked."""
     for ring in list(_open_rings):
         ring._close_at_exit()

@@ -22,7 +22,7 @@ def test_where_there_is_room_control_is_not_given_up(ring: userrb.UserRingBuffer
 
 
 def test_tasks_are_served_in_turn(ring: userrb.UserRingBuffer, drain: Callable[[], int]) -> None:
-    """A task that needs little room waits behind one that needs much; a call that is none barges in."""
+    """A task that needs little room waits behind one that needs much; other calls do not."""
 
     async def produce() -> None:
         ring.write(bytes(4000))

@@ -37,7 +37,7 @@ def stopped_with_the_lock(ring: userrb.UserRingBuffer) -> Iterator[int]:
     child = os.fork()
     if child == 0:
         while True:
-            # One that never fits copies the most, and its copy is thrown away: nothing is published.
+            # As much as the ring holds: the lock is kept the longest.
             ring.submit_many(records, size=8)
     try:
         while True:
@@ -78,7 +78,7 @@ with userrb.UserRingBuffer(fd) as ring:
     for i in left:
         value = (number << 32) + i
         if i % 100 == 50:
-            batch = array.array("Q", [value, *((number << 32) + j for j, _ in zip(left, range(9)))])
+            batch = array.array("Q", [value, *((number << 32) + j for _, j in zip(range(9), left))])
             assert ring.submit_many(batch, timeout_ms=-1) == len(batch)
         elif i % 2:
             ring.write(value.to_bytes(8, "little"), timeout_ms=-1)
@@ -136,7 +136,7 @@ def test_a_stopped_relative_delays_no_call_for_long(roomy: userrb.UserRingBuffer
 def test_signals_are_heard_while_another_process_keeps_the_lock(
     roomy: userrb.UserRingBuffer,
 ) -> None:
-    """A wait for the lock runs handlers, goes on for the rest of the timeout, and ends on Ctrl-C."""
+    """A wait for the lock runs handlers, goes on for the time left, and ends on Ctrl-C."""
     ran: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: ran.append(number))
     try:

@@ -35,7 +35,7 @@ def test_indexing_is_a_memoryviews(ring: userrb.UserRingBuffer) -> None:
     with pytest.raises(TypeError):
         sample[:] = "text"  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="deleted"):
-        del sample[0]  # type: ignore[attr-defined]
+        del sample[0]  # type: ignore[attr-defined,unused-ignore]
     ring.discard(sample)
 
 

@@ -11,6 +11,11 @@
 #ifndef USERRB_CORE_H
 #define USERRB_CORE_H
 
+/* Before the headers, which say less well what is wrong. */
+#if __SIZEOF_POINTER__ < 8
+#error "userrb needs a 64-bit machine: a 32-bit process cannot move the ring's 64-bit positions at once"
+#endif
+
 #ifndef Py_LIMITED_API
 #define Py_LIMITED_API 0x030b0000
 #endif
@@ -23,10 +28,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#if UINTPTR_MAX < UINT64_MAX
-#error "userrb needs a 64-bit machine: a 32-bit process cannot move the ring's 64-bit positions at once"
-#endif
 
 /* ---- module.c: what belongs to one import of the module, exceptions of userrb.errors first */
 

@@ -110,6 +110,9 @@ static int wait_open(struct ring *ring, struct wait *wait)
 	    !epoll_ctl(wait->epoll_fd, EPOLL_CTL_ADD, ring->wake_fd, &closing))
 		return 0;
 	raise_errno(ring->core->bpf_error, errno, "waiting for room: %s", strerror(errno));
+	if (wait->epoll_fd >= 0)
+		close(wait->epoll_fd);
+	wait->epoll_fd = -1;
 	return -1;
 }
 
