@@ -40,8 +40,8 @@ def no_descriptor_left() -> Iterator[None]:
 
 
 def fill(ring: userrb.UserRingBuffer) -> None:
-    """Leave no byte of room."""
-    ring.write(bytes(ring.free - 8))
+    """Leave no byte of room in an empty ring."""
+    ring.write(bytes(ring.size - 8))
 
 
 def test_ten_thousand_tasks_are_served_in_order(
@@ -94,7 +94,7 @@ def test_who_leaves_the_line_gives_its_turn_away(
 
     async def main() -> None:
         held = ring.reserve(2000)
-        ring.write(bytes(ring.free - 8 - 1000))
+        ring.write(bytes(ring.size - 2008 - 1000 - 8))
         cancelled = asyncio.create_task(ring.write_async(bytes(2000)))
         late = asyncio.create_task(ring.write_async(bytes(2000), timeout_ms=100))
         small = asyncio.create_task(ring.write_async(bytes(8)))

@@ -1,4 +1,4 @@
-"""The extension module as the interpreter sees it: imported twice, in two interpreters, on 32 bits."""
+"""The extension module: imported twice, in two interpreters, and on 32 bits."""
 
 from __future__ import annotations
 
