@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import mmap
 import os
+import pickle
 import signal
 import struct
 import subprocess
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -193,3 +196,31 @@ def test_something_else_in_the_page_is_refused(bpf: userrb.BpfObject) -> None:
             userrb.UserRingBuffer(fd)
         struct.pack_into("=I", page, 2048, 0)
     userrb.UserRingBuffer(fd).close()
+
+
+def produce(ring: userrb.UserRingBuffer, count: int) -> None:
+    """Write some samples, and one that is reserved."""
+    for _ in range(count):
+        ring.write(bytes(8))
+    ring.reserve(8).submit()
+
+
+@pytest.mark.parametrize("method", [SpawnProcess, ForkServerProcess])
+def test_a_ring_is_an_argument_of_a_process(
+    bpf: userrb.BpfObject,
+    ring: userrb.UserRingBuffer,
+    method: type[SpawnProcess | ForkServerProcess],
+) -> None:
+    """A process that multiprocessing starts gets a ring of its own on the same map."""
+    process = method(target=produce, args=(ring, 3))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert bpf.programs["drain"].test_run().retval == 4
+
+
+def test_a_ring_is_not_copied(ring: userrb.UserRingBuffer) -> None:
+    """Where no process is started, neither pickle nor copy make a second ring."""
+    for call in (lambda: pickle.dumps(ring), lambda: copy.copy(ring)):
+        with pytest.raises(TypeError, match="only be handed to a process"):
+            call()

@@ -300,6 +300,22 @@ def test_positions_count_bytes_and_headers(ring: userrb.UserRingBuffer, drain: D
     assert ring.consumer_position == ring.producer_position
 
 
+def test_free_is_the_room_there_is(ring: userrb.UserRingBuffer, drain: Drain) -> None:
+    """A sample of 8 bytes less than `free` fits, and nothing larger."""
+    assert ring.free == 4096
+    ring.write(bytes(9))
+    assert ring.free == 4096 - 24
+    with pytest.raises(userrb.RingFull):
+        ring.reserve(ring.free - 7)
+    ring.write(bytes(ring.free - 8))
+    assert ring.free == 0
+    assert drain() == 2
+    assert ring.free == 4096
+    ring.close()
+    with pytest.raises(userrb.RingClosed):
+        assert ring.free
+
+
 def test_threads_lose_nothing(bpf: userrb.BpfObject) -> None:
     """F10: four threads, two handles of one map: every sample arrives, none twice."""
     rings = [userrb.UserRingBuffer(bpf.maps["roomy"]) for _ in range(2)]

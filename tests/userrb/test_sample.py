@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -332,3 +333,60 @@ def test_a_ring_that_keeps_its_own_sample_is_collected(bpf: userrb.BpfObject, dr
     with userrb.UserRingBuffer(bpf.maps["samples"]) as other:
         other.write(bytes(8))
         assert drain() == 1
+
+
+def test_with_says_that_its_ring_was_closed(bpf: userrb.BpfObject) -> None:
+    """A block whose sample went with the ring ends in an error, unless it ends in another one."""
+    ring = userrb.UserRingBuffer(bpf.maps["samples"])
+    with pytest.raises(userrb.SampleError, match="closed") as caught, ring.reserve(8) as sample:
+        ring.close()
+    assert isinstance(caught.value, userrb.RingClosed)
+    assert sample.state == "discarded"
+    other = userrb.UserRingBuffer(bpf.maps["samples"])
+    with pytest.raises(KeyError), other.reserve(8):
+        other.close()
+        raise KeyError
+
+
+def test_a_sample_ends_by_itself(ring: userrb.UserRingBuffer, drain: Drain) -> None:
+    """Sample.submit and discard do what the ring's calls do, once, and state tells which."""
+    first, second = ring.reserve(8), ring.reserve(8)
+    assert first.state == "reserved"
+    first.submit()
+    second.discard()
+    assert (first.state, second.state) == ("submitted", "discarded")
+    for call in (first.submit, first.discard, second.submit, second.discard):
+        with pytest.raises(userrb.SampleError, match="already"):
+            call()
+    third = ring.reserve(8)
+    view = memoryview(third)
+    for call in (third.submit, third.discard):
+        with pytest.raises(BufferError):
+            call()
+    view.release()
+    third.submit()
+    assert drain() == 2
+
+
+def test_rings_that_are_open_at_a_fork_leave_nothing_mapped(bpf: userrb.BpfObject) -> None:
+    """Neither parent nor child keep a mapping of a ring that both have closed."""
+
+    def mappings() -> int:
+        return len(Path("/proc/self/maps").read_text().splitlines())
+
+    before = mappings()
+    for _ in range(50):
+        ring = userrb.UserRingBuffer(bpf.maps["samples"])
+        assert in_child(ring.close) == 0
+        ring.close()
+    assert mappings() < before + 10
+    rings = [userrb.UserRingBuffer(bpf.maps[name]) for name in ("samples", "roomy")]
+
+    def close() -> None:
+        for ring in rings:
+            ring.close()
+        assert "bpf-map" not in Path("/proc/self/maps").read_text()
+
+    assert in_child(close) == 0
+    for ring in rings:
+        ring.close()

@@ -7,7 +7,7 @@ import asyncio
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 import numpy as np
 import pytest
@@ -33,6 +33,11 @@ def test_types_of_a_producer(bpf: userrb.BpfObject, ring: userrb.UserRingBuffer)
     with ring.reserve(8) as entered:
         assert_type(entered, userrb.Sample)
         memoryview(entered)[:4] = b"1234"
+        assert_type(entered.state, Literal["reserved", "submitted", "discarded"])
+        np.frombuffer(entered, dtype=np.uint8)[:] = 1
+    ring.reserve(8).submit()
+    ring.reserve(8).discard()
+    assert_type(ring.free, int)
     for data in (b"1", bytearray(b"2"), memoryview(b"3"), array.array("Q", [4]), np.zeros(1)):
         ring.write(data)
     assert_type(ring.submit_many(np.zeros(2, dtype=np.uint64), timeout_ms=0), int)

@@ -155,3 +155,66 @@ def test_a_wait_sleeps_after_a_forked_child_has_closed_its_ring(
     with pytest.raises(userrb.RingFull):
         ring.reserve_blocking(8, timeout_ms=300)
     assert time.thread_time() - cpu < 0.03
+
+
+def test_a_fork_in_a_handler_is_noticed_after_the_wait(
+    bpf: userrb.BpfObject, ring: userrb.UserRingBuffer
+) -> None:
+    """The child goes on waiting with a state of its own, and leaves the parent's sample alone."""
+    held = ring.reserve(8)
+    ring.write(bytes(ring.size - 24))
+    parent, children = os.getpid(), list[int]()
+    before = signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+    status = 1
+    try:
+        with signals(signal.SIGUSR1, 0.1):
+            with pytest.raises(userrb.RingFull):
+                ring.reserve_blocking(8, timeout_ms=300)
+            if os.getpid() != parent:
+                ring.close()
+                status = 0
+                os._exit(0)
+    finally:
+        if os.getpid() != parent:
+            os._exit(status)
+        signal.signal(signal.SIGUSR1, before)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+    ring.submit(held)
+    assert bpf.programs["drain"].test_run().retval == 2
+
+
+def test_what_a_child_reserves_after_a_fork_in_a_handler_is_its_own(
+    bpf: userrb.BpfObject, ring: userrb.UserRingBuffer
+) -> None:
+    """A retry after the wait that succeeds in the child gives it a sample that it may submit."""
+    ring.write(bytes(ring.size - 8))
+    parent = os.getpid()
+
+    def fork(*_: object) -> None:
+        if os.fork() == 0:
+            bpf.programs["drain"].test_run()
+        else:
+            os.wait()
+
+    before = signal.signal(signal.SIGUSR1, fork)
+    try:
+        with signals(signal.SIGUSR1, 0.1):
+            ring.reserve_blocking(8, timeout_ms=5000).submit()
+            if os.getpid() != parent:
+                ring.close()
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+        signal.signal(signal.SIGUSR1, before)
+    assert bpf.programs["drain"].test_run().retval == 2
+
+
+def test_a_timeout_is_pythons_too(ring: userrb.UserRingBuffer) -> None:
+    """No room within a timeout is a TimeoutError; no room without one is none."""
+    ring.write(bytes(ring.size - 8))
+    with pytest.raises(TimeoutError, match="within 1 ms") as caught:
+        ring.write(b"", timeout_ms=1)
+    assert isinstance(caught.value, userrb.RingTimeout)
+    with pytest.raises(userrb.RingFull) as refused:
+        ring.write(b"", timeout_ms=0)
+    assert not isinstance(refused.value, TimeoutError)
