@@ -1,4 +1,4 @@
-"""The command: `python -m userrb doctor` and `python -m userrb demo`."""
+"""The command: `python -m userrb doctor`, `demo` and `positions`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from userrb import LIBBPF_VERSION, __version__, demo, doctor
+from userrb import LIBBPF_VERSION, __version__, demo, doctor, positions
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -35,7 +35,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Sends samples to a BPF program in the kernel. It needs no compiler, and it "
         "leaves nothing behind.",
     )
+    show = commands.add_parser(
+        "positions",
+        help="show what is reserved in a map, and discard what a killed process left",
+        description="Shows how far a map is drained and reserved, and what is reserved: the first "
+        "such sample stops the drain. --discard asks about each sample whose process is gone.",
+    )
+    show.add_argument("map", help="the path of the pinned map, or its id")
+    show.add_argument("--discard", action="store_true", help="discard samples, after asking")
+    show.add_argument("--yes", action="store_true", help="do not ask where the process is gone")
     return parser.parse_args(arguments)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run the command that was chosen."""
+    if chosen.command == "doctor":
+        return doctor.main(as_json=chosen.json)
+    if chosen.command == "positions":
+        return positions.main(chosen.map, chosen.discard, chosen.yes)
+    return demo.main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:  # a shell's >&-
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
     try:
-        status = doctor.main(as_json=chosen.json) if chosen.command == "doctor" else demo.main()
+        status = run(chosen)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, head for one, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
