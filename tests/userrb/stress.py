@@ -108,11 +108,12 @@ class Producer:
         if self.held:
             at = self.random.randrange(len(self.held))
             ring, sample, value = self.held[at]
+            alone = self.random.random() < 0.5
             if self.random.random() < 0.8:
-                ring.submit(sample)
+                sample.submit() if alone else ring.submit(sample)
                 self.tally.add(value)
             else:
-                ring.discard(sample)
+                sample.discard() if alone else ring.discard(sample)
             del self.held[at]
 
     def drop(self, _: userrb.UserRingBuffer) -> None:
@@ -149,6 +150,8 @@ class Producer:
             self.views.pop(self.random.randrange(len(self.views))).release()
 
     def misuse(self, ring: userrb.UserRingBuffer) -> None:
+        if not 0 <= ring.free <= ring.size:
+            raise RuntimeError(f"{ring.free} bytes free")
         if self.held:
             owner, sample, _ = self.random.choice(self.held)
             for other in self.rings:
@@ -167,8 +170,22 @@ class Producer:
             await ring.write_async(data, timeout_ms=2)
             self.tally.add(value)  # no await since the write: counted even when cancelled
 
+        async def batch(values: array.array[int]) -> None:
+            sent = 0
+            try:
+                sent = await ring.submit_many_async(values, timeout_ms=2)
+            except BaseException as error:
+                sent = getattr(error, "submitted", 0)
+                raise
+            finally:
+                for value in values[:sent]:
+                    self.tally.add(value)
+
         async def main() -> None:
             tasks = [asyncio.create_task(write(*self.record())) for _ in range(3)]
+            values = array.array("Q", (self.random.getrandbits(64) for _ in range(50)))
+            tasks.append(asyncio.create_task(batch(values)))
+            self.random.shuffle(tasks)
             await asyncio.sleep(self.random.choice([0, 0.001]))
             tasks[0].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
