@@ -77,6 +77,6 @@ def test_every_public_name_has_a_docstring(name: str, value: object) -> None:
 
 def test_the_words_of_c_and_stub_are_the_same() -> None:
     """The docstrings compiled into the extension are those of the stub."""
-    for line in ("Reserves a sample, without waiting.", "Source: `user_ring_buffer__reserve` of"):
+    for line in ("Reserve a sample, without waiting.", "Source: `user_ring_buffer__reserve` of"):
         assert line in STUB.read_text()
         assert line in str(_core.Ring.reserve.__doc__)
