@@ -8,17 +8,14 @@
 
 #include <time.h>
 
-int __real_ring_wait(struct ring *ring, ring_attempt attempt, void *what, int timeout_ms,
-		     bool lengthy);
-int __wrap_ring_wait(struct ring *ring, ring_attempt attempt, void *what, int timeout_ms,
-		     bool lengthy);
+int __real_ring_wait(struct ring *ring, struct attempt *attempt, int timeout_ms, bool lengthy);
+int __wrap_ring_wait(struct ring *ring, struct attempt *attempt, int timeout_ms, bool lengthy);
 
 int64_t wait_returned_ns;
 
-int __wrap_ring_wait(struct ring *ring, ring_attempt attempt, void *what, int timeout_ms,
-		     bool lengthy)
+int __wrap_ring_wait(struct ring *ring, struct attempt *attempt, int timeout_ms, bool lengthy)
 {
-	int result = __real_ring_wait(ring, attempt, what, timeout_ms, lengthy);
+	int result = __real_ring_wait(ring, attempt, timeout_ms, lengthy);
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
