@@ -186,8 +186,9 @@ def test_a_fork_in_a_handler_is_noticed_after_the_wait(
 def test_what_a_child_reserves_after_a_fork_in_a_handler_is_its_own(
     bpf: userrb.BpfObject, ring: userrb.UserRingBuffer
 ) -> None:
-    """A retry after the wait that succeeds in the child gives it a sample that it may submit."""
-    ring.write(bytes(ring.size - 8))
+    """A retry that succeeds in the child gives it a sample, and none of its parent's."""
+    ring.write(bytes(ring.size - 24))
+    held = ring.reserve(8)
     parent = os.getpid()
 
     def fork(*_: object) -> None:
@@ -199,14 +200,16 @@ def test_what_a_child_reserves_after_a_fork_in_a_handler_is_its_own(
     before = signal.signal(signal.SIGUSR1, fork)
     try:
         with signals(signal.SIGUSR1, 0.1):
-            ring.reserve_blocking(8, timeout_ms=5000).submit()
+            ring.submit(ring.reserve_blocking(8, timeout_ms=5000))
             if os.getpid() != parent:
                 ring.close()
     finally:
         if os.getpid() != parent:
             os._exit(0)
         signal.signal(signal.SIGUSR1, before)
-    assert bpf.programs["drain"].test_run().retval == 2
+    assert bpf.programs["drain"].test_run().retval == 0  # held, which nobody has discarded
+    ring.submit(held)
+    assert bpf.programs["drain"].test_run().retval == 3
 
 
 def test_a_timeout_is_pythons_too(ring: userrb.UserRingBuffer) -> None:
