@@ -42,7 +42,7 @@ class Ring:
     def free(self) -> int:
         """Bytes of room there is now, headers and padding included.
 
-        A sample of up to 8 bytes less fits, while no other producer takes the room.
+        A sample of 8 bytes less than this fits, unless another producer takes the room first.
 
         Raises:
             RingClosed: The ring is closed.
@@ -82,11 +82,11 @@ class Ring:
     def reserve(self, size: SupportsIndex) -> Sample:
         """Reserve a sample, without waiting.
 
-        May be called from several threads: it locks where libbpf leaves it to the caller. Where
-        another producer keeps the lock, because its process is stopped for one, it gives up after
-        25 ms, as if there was no room; so do `write` and `submit_many` with a timeout of 0. Those
-        behind it are not drained before the sample is submitted or discarded; one that is dropped
-        is discarded.
+        May be called from several threads: it locks where libbpf leaves it to the caller. If
+        another producer keeps the lock, for example because its process was stopped, it gives up
+        after 25 ms, as if there were no room; so do `write` and `submit_many` with a timeout of 0.
+        The samples behind this one are not drained before it is submitted or discarded; a sample
+        that is dropped is discarded.
 
         Args:
             size: Bytes of the sample, without its header; 0 is valid. At most the ring's size less
@@ -262,7 +262,7 @@ class Ring:
             offsets: Records of different sizes, in Arrow's layout: one more 32 or 64 bit integers
                 than records; record `i` is the bytes from `offsets[i]` to `offsets[i + 1]`.
             start: Index of the first record to submit: to go on where an earlier call ended. Such a
-                call checks the offsets of a record not before its turn.
+                call checks the offsets of a record only when it is its turn.
 
         Returns:
             How many records found room, in their order: all of them, unless the time was over.
