@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find the kernel, for what the tests start as well."""
+    """Find the kernel, and hear Ctrl-C, for what the tests start as well."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.has_plugin("otherkernel.pytest_plugin.reports"):
         return  # this is the pytest in the guest, which has no need of what boots one
     from otherkernel.pytest_plugin import HOST, VARIABLE, kernel_of  # noqa: PLC0415

@@ -143,18 +143,19 @@ def write(stamp: Path, text: str) -> None:
     new.replace(stamp)
 
 
-def index_options() -> list[str]:
-    """Return options that tell uv which index and which files pip is set to use."""
+def index() -> list[str]:
+    """Return options that tell uv which index pip is set to use, if it is not the usual one.
+
+    Further ones are left out: of a version, they may have the files for one machine only.
+    """
     asked = subprocess.run(
-        [PYTHON, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+        [PYTHON, "-m", "pip", "config", "get", "global.index-url"],
+        check=False,
+        capture_output=True,
+        text=True,
     )
-    settings = dict(re.findall(r"(?m)^\S*[.:](?:\S*\.)?([\w-]+)='(.*)'$", asked.stdout))
-    options: list[str] = []
-    for name in ("index-url", "extra-index-url", "find-links"):
-        values = os.environ.get(f"PIP_{name.upper().replace('-', '_')}") or settings.get(name, "")
-        for value in values.split():
-            options += [f"--{name}", value]
-    return options
+    url = os.environ.get("PIP_INDEX_URL") or asked.stdout.strip()
+    return ["--default-index", url] if url else []
 
 
 def make_pins() -> None:
@@ -169,14 +170,11 @@ def make_pins() -> None:
             *(python, "-m", "uv", "pip", "compile", "--universal", "--generate-hashes"),
             *("--python-version", OLDEST, "--only-binary", ":all:"),
             *("--no-header", "--no-annotate"),
-            # All indexes alike, as pip asks them; one version for all Pythons, where there is one.
             *(
-                "--index-strategy",
-                "unsafe-best-match",
                 "--fork-strategy",
                 "fewest",
-                *index_options(),
-            ),
+                *index(),
+            ),  # one version for all Pythons, if there is one
             *(project / "pyproject.toml" for project in PROJECTS),
             *("--group", f"{ROOT / 'pyproject.toml'}:dev", "--output-file", resolved),
         )
