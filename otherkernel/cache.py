@@ -13,7 +13,7 @@ import platformdirs
 
 from otherkernel.errors import Error
 
-# A download over a slow line may take minutes; whoever waits longer than this waits for a corpse.
+# A download over a slow line may take minutes; after this time its process hangs or is gone.
 LOCK_SECONDS = 1800.0
 SUMS = ".sums"
 # What nobody used for so long is removed, and so are all but the last few of its kind.

@@ -26,7 +26,7 @@ CLOCK_SLACK = 1.0  # seconds that the clock may be off before it is set again
 
 
 def text(path: str) -> str:
-    """Return what stands in a small file."""
+    """Return the text of a small file."""
     with open(path) as file:
         return file.read().strip()
 
