@@ -183,7 +183,11 @@ def find_line(ring: UserRingBuffer) -> Line | None:
     """Return the line in which tasks of the running loop wait for this ring, if any do."""
     import asyncio  # noqa: PLC0415 - who waits has it; who never waits has no use for it
 
-    line = lines.get((id(ring), id(asyncio.get_running_loop())))
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # driven by hand, which is fine as long as it need not wait
+        return None
+    line = lines.get((id(ring), id(loop)))
     return line if line and line.waiters else None
 
 

@@ -21,6 +21,22 @@ def test_where_there_is_room_control_is_not_given_up(ring: userrb.UserRingBuffer
     ring.discard(end.value.value)
 
 
+def test_tasks_of_a_loop_do_not_keep_others_from_being_driven_by_hand(
+    bpf: userrb.BpfObject, ring: userrb.UserRingBuffer
+) -> None:
+    """Beside a loop whose tasks wait for another ring, a coroutine still needs no loop."""
+    loop = asyncio.new_event_loop()
+    with userrb.UserRingBuffer(bpf.maps["samples"]) as other:
+        other.write(bytes(4000))
+        waiting = loop.create_task(other.write_async(bytes(2000)))
+        loop.run_until_complete(asyncio.sleep(0))
+        with pytest.raises(StopIteration):
+            ring.write_async(b"8 bytes.").send(None)
+        waiting.cancel()
+        loop.run_until_complete(asyncio.wait([waiting]))
+    loop.close()
+
+
 def test_tasks_are_served_in_turn(ring: userrb.UserRingBuffer, drain: Callable[[], int]) -> None:
     """A task that needs little room waits behind one that needs much; other calls do not."""
 
