@@ -81,7 +81,8 @@ ifneq ($(KERNEL),)
 else
 	@touch .cache/began
 	@tools/system-packages vm
-	@tools/on-a-kernel $(pytest) $(if $(PACKAGE),,-m 'not vm') --site=.cache/checked $(where) $(ARGS)
+	@tools/on-a-kernel $(pytest) $(if $(PACKAGE),,-m 'not vm') --site=.cache/checked $(where) \
+		$(or $(ARGS),-n 2 --dist loadfile)
 endif
 ifeq ($(strip $(ARGS)$(KERNEL)$(PACKAGE)$(PYTEST_ADDOPTS)),)
 	@$(python) tools/examples_ran.py .cache/tests.xml

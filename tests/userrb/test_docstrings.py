@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,21 +18,23 @@ ROOT = Path(__file__).parent.parent.parent
 STUB = ROOT / "userrb" / "_core.pyi"
 
 
-def examples(folder: Path) -> list[CodeExample]:
+def examples() -> list[CodeExample]:
     """Finds the examples; of the stub, which pytest-examples does not read, a copy named .py."""
-    copy = folder / "_core.py"
-    shutil.copy(STUB, copy)
-    found = list(find_examples(*sorted((ROOT / "userrb").glob("*.py")), copy))
-    copy.unlink()
-    return found
+    with tempfile.TemporaryDirectory() as folder:  # two runs at a time may look for them
+        copy = Path(folder, "_core.py")
+        shutil.copy(STUB, copy)
+        return list(find_examples(*sorted((ROOT / "userrb").glob("*.py")), copy))
+
+
+def place(example: CodeExample) -> str:
+    """Names an example: the same in every process."""
+    return f"{example.path.name}:{example.start_line}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Makes a test of each example, named after its place."""
     if "example" in metafunc.fixturenames:
-        folder = metafunc.config.rootpath / ".cache"
-        folder.mkdir(exist_ok=True)
-        metafunc.parametrize("example", examples(folder), ids=str)
+        metafunc.parametrize("example", examples(), ids=place)
 
 
 @pytest.mark.host
