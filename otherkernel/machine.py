@@ -16,7 +16,7 @@ from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
 from otherkernel.host.line import plain
 from otherkernel.host.streams import Streams
-from otherkernel.image import archive, hostfiles, layers, overlay
+from otherkernel.image import archive, hostfiles, layer_files, overlay
 from otherkernel.kernels import catalogue, find
 from otherkernel.tree import pack as files_of
 
@@ -75,7 +75,7 @@ class Machine:
         base = archive.made(
             overlay.packages(data.libraries[library], data) if library is not None else ()
         )
-        self._layers = layers.Layers(base)
+        self._layers = layer_files.LayerFiles(base)
 
         def boot(kvm: bool, limit: float) -> Boot:
             return Boot(booted, base.path, memory or MEMORY, cpus, kvm, limit)

@@ -1,8 +1,8 @@
 """What the guest's kernel unpacks at boot: busybox, and the agent with a Python of its own.
 
 Everything stands at the host's path. Programs that come later have a script in their place
-(`stub`); the rest of Python and its packages come when they are needed (`layers`), as the time of a
-boot goes by the weight of this.
+(`stub`); the rest of Python and its packages come when they are needed (`layer_files`), as the time
+of a boot goes by the weight of this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from otherkernel.errors import Error
-from otherkernel.image import agent, cpio, hostfiles, libraries, overlay, python, store, stub
+from otherkernel.image import agent_files, cpio, hostfiles, libraries, overlay, python, store, stub
 
 # Programs that belong in the guest if the host has them: they ask the running kernel, or where the
 # guest's own libraries are.
@@ -104,7 +104,7 @@ def _needed(shell: str) -> list[str]:
     """
     if libraries.needed([shell]):
         raise Error(f"{shell} is not a static one: apt install busybox-static")
-    own = [path for path in agent.modules().values() if libraries.is_elf(path)]
+    own = [path for path in agent_files.modules().values() if libraries.is_elf(path)]
     extra = libraries.by_name()
     return [*extra, *libraries.needed([interpreter(), *own, *extra])]
 
@@ -138,9 +138,9 @@ def _write_system(archive: cpio.Writer, shell: str, present: Iterable[str]) -> N
     for place, content in _FILES.items():
         archive.file(place, content.encode())
     init = _INIT.format(
-        home=agent.HOME,
+        home=agent_files.HOME,
         python=stub.hidden(interpreter()),
-        agent=agent.START,
+        agent=agent_files.START,
     )
     archive.file("/init", init.encode(), 0o755)
     listed = subprocess.run([shell, "--list"], capture_output=True, text=True, check=True)
@@ -181,7 +181,7 @@ def made(overlays: Iterable[Path] = ()) -> Base:
             real = interpreter()
             archive.file(stub.hidden(real), libraries.stripped(real), 0o755)
             _write_system(archive, shell, (*found.files, *found.links))
-            agent.write(archive, agent.modules())
+            agent_files.write(archive, agent_files.modules())
             overlay.write(archive, overlays)
             archive.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from otherkernel import Machine
 from otherkernel.host import workdirs
-from otherkernel.image import archive, layers, python
+from otherkernel.image import archive, layer_files, python
 
 pytestmark = pytest.mark.vm
 
@@ -143,12 +143,12 @@ def test_the_directorys_own_module_wins(machine: Machine, folder: Path) -> None:
 )
 def test_only_names_of_the_table_are_answered(name: str) -> None:
     """A guest that asks for a path, or for what is not installed, gets nothing."""
-    assert list(layers.Layers(archive.made()).pieces(name, lambda _: False)) == []
+    assert list(layer_files.LayerFiles(archive.made()).pieces(name, lambda _: False)) == []
 
 
 def test_a_module_brings_only_its_own_files() -> None:
     """A layer has a package's files and the libraries that they need, and no other package's."""
-    found = b"".join(layers.Layers(archive.made()).pieces("cffi", lambda _: False))
+    found = b"".join(layer_files.LayerFiles(archive.made()).pieces("cffi", lambda _: False))
     assert b"site-packages/cffi/api.py\0" in found
     assert b"pycparser/" not in found
     assert b"etc/" not in found
@@ -185,7 +185,7 @@ def test_archives_are_made_again_when_files_change(
     package = tmp_path / "site-packages" / "changing"
     package.mkdir(parents=True)
     monkeypatch.setattr(python, "modules", lambda: {"changing": [str(package)]})
-    made = layers.Layers(archive.made())
+    made = layer_files.LayerFiles(archive.made())
     for word in (b"first", b"second!"):
         (package / "__init__.py").write_bytes(word)
         assert word in b"".join(made.pieces("changing", lambda _: False))

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from otherkernel.image import agent, archive, cpio, hostfiles, libraries, python, store, stub
+from otherkernel.image import agent_files, archive, cpio, hostfiles, libraries, python, store, stub
 
 _FINDER = "_otherkernel_finder"
 # First in the alphabet, so that it finds what other such files import.
@@ -23,7 +23,7 @@ _STARTER = "!otherkernel.pth"
 _PIECE = 8 << 20  # bytes
 
 
-class Layers:
+class LayerFiles:
     """The layers of one guest.
 
     Args:
@@ -140,13 +140,13 @@ class Layers:
 
     def _write_finder(self, writer: cpio.Writer) -> None:
         """Write what asks for packages, and where sources are that are still being written."""
-        source = str(agent.PACKAGE / "guest" / "finder.py")
+        source = str(agent_files.PACKAGE / "guest" / "finder.py")
         folder = python.packages()[0]
-        writer.file(f"{folder}/{_FINDER}.pyc", agent.compiled(source, "finder.py"))
+        writer.file(f"{folder}/{_FINDER}.pyc", agent_files.compiled(source, "finder.py"))
         writer.file(f"{folder}/{_STARTER}", f"import {_FINDER}\n".encode())
         lines = "".join(f"{path}\n" for path in python.finders()[1])
         writer.file(f"{folder}/otherkernel-sources.pth", lines.encode())
-        writer.file(f"{agent.FOLDER}/modules", self._modules_text().encode())
+        writer.file(f"{agent_files.FOLDER}/modules", self._modules_text().encode())
 
 
 def _nothing(_: cpio.Writer) -> None:
