@@ -2,12 +2,13 @@
 
 Runs take turns, so that a busy machine slows all alike: the kernel alone, with an archive that
 holds busybox and powers off; `true`; and what else is named. The seconds are those of the whole
-command.
+command, compiled as an installed package is.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -56,7 +57,8 @@ def main() -> int:
     kernel = find.image(options.kernel)
     commands = [*_COMMANDS, *(["python3", "-c", each] for each in options.python)]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "cpio")
+        path, empty = Path(folder, "cpio"), Path(folder, "empty")
+        empty.mkdir()
         _bare(path)
 
         def alone() -> None:
@@ -68,7 +70,9 @@ def main() -> int:
 
         def in_guest(words: list[str]) -> None:
             own = [sys.executable, "-m", "otherkernel", "run", "--kernel", options.kernel]
-            subprocess.run([*own, "--directory", folder, "--", *words], check=True)
+            env = {**os.environ, "PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
+            env.pop("PYTHONDONTWRITEBYTECODE", None)
+            subprocess.run([*own, "--directory", empty, "--", *words], check=True, env=env)
 
         path_of = {"the kernel alone, with busybox": alone}
         for words in commands:

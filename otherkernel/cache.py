@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from otherkernel.errors import Error
 
 # A download over a slow line may take minutes; after this time its process hangs or is gone.
 LOCK_SECONDS = 1800.0
 SUMS = ".sums"
-# What nobody used for so long is removed, and so are all but the last few of its kind.
+# Of what can be made again, that which nobody used for so long is removed, and so is the oldest
+# beyond so much of a kind.
 _KEPT_SECONDS = 7 * 86400
-_KEPT = 6
+_KEPT_BYTES = 1 << 30
+
+
+class Damaged(Error):
+    """Something in the cache is not what was once put there."""
 
 
 def folder() -> Path:
@@ -28,7 +31,8 @@ def folder() -> Path:
         Error: It cannot be made.
     """
     chosen = os.environ.get("OTHERKERNEL_CACHE")
-    path = Path(chosen) if chosen else platformdirs.user_cache_path("otherkernel")
+    users = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    path = Path(chosen or f"{users}/otherkernel")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,7 +73,14 @@ def locked(name: str) -> Iterator[None]:
         lock.release()
 
 
-def filled(name: str, fill: Callable[[Path], None], refresh: bool = False) -> Path:
+def filled(
+    name: str,
+    fill: Callable[[Path], None],
+    *,
+    refresh: bool = False,
+    prune: bool = False,
+    unread: list[Path] | None = None,
+) -> Path:
     """Return the cached folder `name`, filled by `fill` if it is not there, or is damaged.
 
     The folder appears under its name only when it is complete, so a reader needs no lock. Each call
@@ -79,12 +90,18 @@ def filled(name: str, fill: Callable[[Path], None], refresh: bool = False) -> Pa
         name: Path relative to the cache folder.
         fill: Writes the content into the empty folder it is given.
         refresh: Fill anew even if it is there.
+        prune: It is easily made again: when it is, those beside it that nobody used for long go.
+        unread: Takes the folder if it is there, which is then left for `check` to read.
 
     Raises:
         Error: The lock cannot be had. Whatever `fill` raises passes through.
     """
     target = folder() / name
-    if not refresh and _is_sound(target):
+    if not refresh and target.is_dir() and (unread is not None or _is_sound(target)):
+        if unread is not None:
+            unread.append(target)
+        if prune:
+            os.utime(target)
         return target
     with locked(name):
         if not refresh and _is_sound(target):
@@ -111,7 +128,20 @@ def filled(name: str, fill: Callable[[Path], None], refresh: bool = False) -> Pa
         finally:
             for left in (part, old):
                 shutil.rmtree(left, ignore_errors=True)
+    if prune:
+        _forget_others(target)
     return target
+
+
+def check(unread: list[Path]) -> None:
+    """Compare folders with their checksums: those that `filled` did not read.
+
+    Raises:
+        Damaged: One is not what was put there; `filled` makes it anew.
+    """
+    for folder in unread:
+        if not _is_sound(folder):
+            raise Damaged(f"{folder} is damaged")
 
 
 def _sums(folder: Path) -> str:
@@ -135,16 +165,21 @@ def _is_sound(folder: Path) -> bool:
         return False
 
 
-def forget(kept: Path) -> None:
-    """Mark a cached folder as used, and remove those beside it that nobody used for long."""
-    used: list[tuple[float, Path]] = []
-    try:
-        os.utime(kept)
-        for other in kept.parent.iterdir():
-            used.append((other.stat().st_mtime, other))
-    except FileNotFoundError:
-        return  # another process was faster
-    used.sort(reverse=True)
-    for number, (last, other) in enumerate(used):
-        if number >= _KEPT or time.time() - last > _KEPT_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+def _forget_others(kept: Path) -> None:
+    """Remove what stands beside a cached folder and was not used for long, or is too much."""
+    used: list[tuple[float, int, Path]] = []
+    for other in kept.parent.iterdir():
+        try:
+            files = other.iterdir() if other.is_dir() else (other,)
+            size = sum(file.stat().st_size for file in files)
+            used.append((other.stat().st_mtime, size, other))
+        except FileNotFoundError:
+            continue  # another process was faster
+    total = 0
+    for last, size, other in sorted(used, reverse=True):
+        total += size
+        if other != kept and (total > _KEPT_BYTES or time.time() - last > _KEPT_SECONDS):
+            if other.is_dir():
+                shutil.rmtree(other, ignore_errors=True)
+            else:
+                other.unlink(missing_ok=True)

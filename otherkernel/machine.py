@@ -1,5 +1,6 @@
 """A virtual machine that runs commands, with the interface of `subprocess`."""
 
+import functools
 import os
 import subprocess
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from otherkernel import wire
+from otherkernel import cache, wire
 from otherkernel.errors import Error, GuestError
 from otherkernel.host import accelerator, arguments, workdirs
 from otherkernel.host.boot import Boot
@@ -17,7 +18,7 @@ from otherkernel.host.command import Command
 from otherkernel.host.line import plain
 from otherkernel.host.streams import Streams
 from otherkernel.image import archive, hostfiles, layer_files, overlay
-from otherkernel.kernels import catalogue, find
+from otherkernel.kernels import find
 from otherkernel.tree import pack as files_of
 
 MEMORY = 768  # MiB
@@ -70,25 +71,11 @@ class Machine:
         self._closed = False
         self._lock = threading.Lock()
         self._workdirs = workdirs.Workdirs()
-        booted = find.image(kernel)
-        data = catalogue.load()
-        base = archive.made(
-            overlay.packages(data.libraries[library], data) if library is not None else ()
-        )
-        self._layers = layer_files.LayerFiles(base)
-
-        def boot(kvm: bool, limit: float) -> Boot:
-            return Boot(booted, base.path, memory or MEMORY, cpus, kvm, limit)
-
-        kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
+        start = functools.partial(self._start, memory or MEMORY, cpus, library, boot_timeout)
         try:
-            self._boot = boot(kvm, boot_timeout)
-        except GuestError as failure:
-            # Emulators fail to boot a sound kernel now and then, and KVM may have stopped working
-            # since its probe. No command has run yet.
-            self.boot_retries = 1
-            self.boot_failure = failure
-            self._boot = boot(False, boot_timeout)
+            start([])
+        except cache.Damaged:
+            start(None)
         self.release = self._boot.release
         try:
             if paths := list(paths):
@@ -98,6 +85,47 @@ class Machine:
         except BaseException:
             self.close()
             raise
+
+    def _start(
+        self,
+        memory: int,
+        cpus: int,
+        library: str | None,
+        limit: float,
+        unread: list[Path] | None,
+    ) -> None:
+        """Boot the guest.
+
+        Args:
+            memory: See the class; so are the others.
+            cpus: See there.
+            library: See there.
+            limit: Seconds until it must be up.
+            unread: An empty list: what is cached is compared with its checksums while it boots.
+
+        Raises:
+            Damaged: Something does not fit, of which nothing has been used: try again with None,
+                which makes it anew.
+        """
+        booted = find.image(self.kernel, unread)
+        overlays = overlay.packages(library) if library is not None else ()
+        base = archive.made(overlays, unread)
+        self._layers = layer_files.LayerFiles(base)
+
+        def boot(kvm: bool, limit: float) -> Boot:
+            return Boot(
+                booted, base.path, memory, cpus, kvm, limit, lambda: cache.check(unread or [])
+            )
+
+        kvm = accelerator.use_kvm(lambda: boot(True, accelerator.PROBE_SECONDS).close())
+        try:
+            self._boot = boot(kvm, limit)
+        except GuestError as failure:
+            # Emulators fail to boot a sound kernel now and then, and KVM may have stopped working
+            # since its probe. No command has run yet.
+            self.boot_retries = 1
+            self.boot_failure = failure
+            self._boot = boot(False, limit)
 
     @property
     def process_id(self) -> int:

@@ -1,7 +1,6 @@
 """Whether KVM works here: only a boot tells, as the device may be there and not work."""
 
 import os
-import platform
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -36,7 +35,7 @@ def use_kvm(boots: Callable[[], None]) -> bool:
         return False
     emulator = Path(qemu.program(qemu.PROGRAM, "qemu-system-x86"))
     info = emulator.stat()
-    key = f"{platform.release()} {platform.node()} {emulator} {info.st_size} {info.st_mtime_ns}"
+    key = f"{os.uname().release} {os.uname().nodename} {emulator} {info.st_size} {info.st_mtime_ns}"
 
     def probe(part: Path) -> None:
         try:

@@ -4,7 +4,7 @@ import select
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from otherkernel import wire
@@ -27,6 +27,7 @@ class Boot:
         cpus: How many processors it has.
         kvm: Use the processor's virtualisation.
         limit: Seconds until it must have answered.
+        meanwhile: Called while it boots; whatever that raises ends the boot.
 
     Raises:
         GuestPanic: Its kernel panicked.
@@ -34,7 +35,14 @@ class Boot:
     """
 
     def __init__(
-        self, kernel: Path, archive: Path, memory: int, cpus: int, kvm: bool, limit: float
+        self,
+        kernel: Path,
+        archive: Path,
+        memory: int,
+        cpus: int,
+        kvm: bool,
+        limit: float,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """Boots it."""
         self.console = Console()
@@ -43,6 +51,7 @@ class Boot:
         self._heard = time.monotonic()
         self._emulator = qemu.start(kernel, archive, memory, cpus, kvm)
         try:
+            meanwhile()
             self.link = Line(self._emulator.line.fileno(), self._wait_for_receipt)
             self.link.shared = self._emulator.shared
             deadline = time.monotonic() + limit

@@ -1,17 +1,21 @@
 """The emulator's process: how it is called, and how it is made to end with this one."""
 
+from __future__ import annotations
+
 import mmap
 import os
 import shutil
 import socket
 import subprocess
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from otherkernel import wire
 from otherkernel.errors import Error
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 PROGRAM = "qemu-system-x86_64"
 # panic=-1 restarts at once, which ends QEMU; an oops ends a guest rather than confuse its results;
@@ -40,22 +44,20 @@ def program(name: str, package: str) -> str:
 
 
 def _spawner() -> ThreadPoolExecutor:
-    """Return the thread that starts all emulators of this process.
+    """Return the thread that starts the emulators of this process's other threads."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (slow, and seldom needed)
 
-    "Die with your parent" means the parent's thread: it must be one that lives as long as we do.
-    """
     with _spawners_lock:
         return _spawners.setdefault(os.getpid(), ThreadPoolExecutor(1, "otherkernel-spawn"))
 
 
-@dataclass
-class Emulator:
+class Emulator(NamedTuple):
     """A running QEMU, with our ends of its two serial ports and the memory shared with it.
 
     Nothing of it has a name in the file system, so nothing can be left there.
     """
 
-    process: "subprocess.Popen[bytes]"
+    process: subprocess.Popen[bytes]
     console: socket.socket
     line: socket.socket
     shared: mmap.mmap
@@ -117,10 +119,9 @@ def start(kernel: Path, archive: Path, memory: int, cpus: int, kvm: bool) -> Emu
             *("-device", "ivshmem-plain,memdev=shared"),
         ]
         theirs = (their_console.fileno(), their_line.fileno(), memory_file)
-        process = (
-            _spawner()
-            .submit(
-                subprocess.Popen,
+
+        def spawn() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
                 command,
                 pass_fds=theirs,
                 stdin=subprocess.DEVNULL,
@@ -128,8 +129,10 @@ def start(kernel: Path, archive: Path, memory: int, cpus: int, kvm: bool) -> Emu
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us, who then end it
             )
-            .result()
-        )
+
+        # "Die with your parent" means the parent's thread: one that lives as long as we do.
+        lasts = threading.current_thread() is threading.main_thread()
+        process = spawn() if lasts else _spawner().submit(spawn).result()
     finally:
         their_console.close()
         their_line.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import py_compile
 import subprocess
 import sys
 import sysconfig
@@ -39,6 +38,8 @@ for name, module in sys.modules.items():
 
 def compiled(source: str, name: str) -> bytes:
     """Return a module compiled, without a trace of where it stands here."""
+    import py_compile  # noqa: PLC0415  (slow to import, and seldom needed)
+
     with tempfile.TemporaryDirectory() as folder:
         made = f"{folder}/compiled.pyc"
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from otherkernel.errors import Error
 from otherkernel.image import agent_files, cpio, hostfiles, libraries, overlay, python, store, stub
@@ -59,8 +59,7 @@ _FILES = {
 }
 
 
-@dataclass
-class Base:
+class Base(NamedTuple):
     """The archive to boot with.
 
     Attributes:
@@ -151,11 +150,12 @@ def _write_system(archive: cpio.Writer, shell: str, present: Iterable[str]) -> N
             taken.add(place)
 
 
-def made(overlays: Iterable[Path] = ()) -> Base:
+def made(overlays: Iterable[Path] = (), unread: list[Path] | None = None) -> Base:
     """Return the archive for a guest that mirrors this host and Python, built if need be.
 
     Args:
         overlays: Unpacked packages whose libraries take the place of the host's.
+        unread: See `cache.filled`.
 
     Raises:
         Error: Something that a guest needs is not installed.
@@ -188,4 +188,4 @@ def made(overlays: Iterable[Path] = ()) -> Base:
     places = {*found.files, *found.links}
     for folder in overlays:
         places.update(place for place, _ in overlay.libraries(folder))
-    return Base(store.made(digest, fill), places, stubs)
+    return Base(store.made(digest, fill, unread), places, stubs)

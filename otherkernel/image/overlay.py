@@ -19,12 +19,17 @@ from otherkernel.kernels import catalogue, fetch
 _LIBRARY = re.compile(r".*\.so(\.[\w.]+)?")
 
 
-def packages(library: catalogue.Library, data: catalogue.Catalogue) -> list[Path]:
+def packages(name: str) -> list[Path]:
     """Return folders with the unpacked packages that a library takes, fetched if need be.
+
+    Args:
+        name: The library's, in the catalogue.
 
     Raises:
         FetchError: One could not be had.
     """
+    data = catalogue.load()
+    library = data.libraries[name]
     distribution = data.distributions[library.distribution]
 
     def unpacked(package: str) -> Path:

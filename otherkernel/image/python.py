@@ -1,6 +1,5 @@
 """What the running Python is made of: its programs, standard library and packages."""
 
-import ast
 import importlib.machinery
 import os
 import re
@@ -112,6 +111,8 @@ def sources() -> list[str]:
 
 def _mapped(finder: Path) -> dict[str, str]:
     """Return the names and paths in setuptools' finder of an editable install: its MAPPING."""
+    import ast  # noqa: PLC0415  (slow to import, and seldom needed)
+
     with _parsing:
         body = ast.parse(finder.read_text()).body
     for node in body:

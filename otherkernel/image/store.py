@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from otherkernel import cache
 from otherkernel.image import hostfiles
 
 _FOLDER = "guest"
-# Archives that nobody used for so long are removed, and so are the oldest beyond so much: each
-# change of what is installed makes others.
-_KEPT_SECONDS = 7 * 86400
-_KEPT_BYTES = 1 << 30
 
 
-@dataclass
-class Known:
+class Known(NamedTuple):
     """Files that something found, and a hash of how they look."""
 
     paths: list[str]
@@ -70,32 +63,13 @@ def _look(paths: list[str]) -> str:
     return files.fingerprint()
 
 
-def made(digest: str, fill: Callable[[Path], None]) -> Path:
+def made(digest: str, fill: Callable[[Path], None], unread: list[Path] | None = None) -> Path:
     """Return the archive `cpio` that `fill` makes in the folder it is given, kept from now on.
 
     Args:
         digest: All that it depends on.
         fill: Makes it.
+        unread: See `cache.filled`.
     """
     name = sha256(digest.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    folder = cache.filled(f"{_FOLDER}/{name}", fill)
-    _forget(folder)
-    return folder / "cpio"
-
-
-def _forget(kept: Path) -> None:
-    """Remove archives that nobody used for long, and mark this one as used."""
-    os.utime(kept)
-    used: list[tuple[float, int, Path]] = []
-    for other in kept.parent.iterdir():
-        try:
-            size = (other / "cpio" if other.is_dir() else other).stat().st_size
-            used.append((other.stat().st_mtime, size, other))
-        except FileNotFoundError:
-            continue  # another process was faster, or it is being made
-    used.sort(reverse=True)
-    total = 0
-    for last, size, other in used:
-        total += size
-        if other != kept and (total > _KEPT_BYTES or time.time() - last > _KEPT_SECONDS):
-            shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
+    return cache.filled(f"{_FOLDER}/{name}", fill, prune=True, unread=unread) / "cpio"

@@ -4,8 +4,8 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from otherkernel.errors import FetchError
 
@@ -70,8 +70,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """A package as an archive offers it."""
 
     name: str

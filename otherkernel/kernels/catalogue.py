@@ -1,19 +1,17 @@
 """The kernels as data: reads `catalogue.toml` and refuses what it does not understand."""
 
 import tomllib
-from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from otherkernel.errors import KernelFileError
 
 DATA = Path(__file__).with_name("catalogue.toml")
 
-T = TypeVar("T")
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """An archive of packages and the key that signs it.
 
     Attributes:
@@ -33,8 +31,7 @@ class Distribution:
     keyring_package: str = ""
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(NamedTuple):
     """A distribution's kernel.
 
     Attributes:
@@ -52,8 +49,7 @@ class Kernel:
     architecture: str
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """A distribution's build of a library.
 
     Attributes:
@@ -73,8 +69,7 @@ class Library:
     architecture: str
 
 
-@dataclass(frozen=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """All of the data file.
 
     Attributes:
@@ -104,21 +99,21 @@ class Catalogue:
 
 
 def _build(kind: type[T], where: str, name: str, table: object) -> T:
-    """Make a dataclass of a TOML table, refusing unknown and missing keys and wrong types."""
+    """Make a tuple of a TOML table, refusing unknown and missing keys and wrong types."""
     if not isinstance(table, dict):
         raise KernelFileError(f"{where}: a table is needed, not {table!r}")
-    known = {field.name: field for field in fields(kind) if field.name != "name"}  # type: ignore[arg-type]
+    known = {key: of for key, of in kind.__annotations__.items() if key != "name"}
     for key in table:
         if key not in known:
             raise KernelFileError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
     values: dict[str, Any] = {"name": name}
-    for key, field in known.items():
+    for key, of in known.items():
         if key not in table:
-            if field.default is MISSING:
+            if key not in kind._field_defaults:  # type: ignore[attr-defined]
                 raise KernelFileError(f"{where}: the key {key!r} is missing")
             continue
         value = table[key]
-        if field.type is str:
+        if of is str:
             if not isinstance(value, str) or not value:
                 raise KernelFileError(f"{where}: {key} must be a string, not {value!r}")
         else:
@@ -139,7 +134,7 @@ def load(path: Path = DATA) -> Catalogue:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise KernelFileError(f"{path}: {error}") from error
-    known = [field.name for field in fields(Catalogue)]
+    known = Catalogue._fields
     for key in data:
         if key not in known:
             raise KernelFileError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")

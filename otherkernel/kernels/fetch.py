@@ -156,7 +156,11 @@ def _keep_kernel(name: str, source: Path, into: Path) -> None:
 
 
 def kernel(
-    wanted: catalogue.Kernel, data: catalogue.Catalogue | None = None, refresh: bool = False
+    wanted: catalogue.Kernel,
+    data: catalogue.Catalogue | None = None,
+    *,
+    refresh: bool = False,
+    unread: list[Path] | None = None,
 ) -> Path:
     """Return the path of a kernel's vmlinuz in the cache, fetched if need be.
 
@@ -164,6 +168,7 @@ def kernel(
         wanted: From the data file.
         data: The kernels' data, read from its file unless given.
         refresh: Ask the archive for a newer one even if it is cached.
+        unread: See `cache.filled`.
 
     Raises:
         FetchError: It is not cached, and could not be fetched.
@@ -187,4 +192,5 @@ def kernel(
         shutil.rmtree(whole)
         (part / "version").write_text(f"{found.name} {found.version}\n")
 
-    return cache.filled(_kernel_folder(wanted), fill, refresh=refresh) / "vmlinuz"
+    folder = cache.filled(_kernel_folder(wanted), fill, refresh=refresh, unread=unread)
+    return folder / "vmlinuz"

@@ -103,11 +103,15 @@ def _has_pvh_entry(elf: bytes) -> bool:
     return False
 
 
-def bootable(kernel: Path) -> Path:
+def bootable(kernel: Path, unread: list[Path] | None = None) -> Path:
     """Return what QEMU should boot for a vmlinuz or vmlinux.
 
     That is the uncompressed kernel, unpacked into the cache if need be, or the file itself where
     the kernel was built without the entry point that QEMU needs for that (CONFIG_PVH).
+
+    Args:
+        kernel: The file.
+        unread: See `cache.filled`.
 
     Raises:
         KernelFileError: The file cannot be read, or is no x86-64 kernel.
@@ -141,7 +145,5 @@ def bootable(kernel: Path) -> Path:
     # To read all of it at each boot would take as long as all else that the host does.
     look = f"{kernel.resolve()} {info.st_ino} {info.st_size} {info.st_mtime_ns}"
     name = hashlib.sha256(os.fsencode(look)).hexdigest()
-    folder = cache.filled(f"vmlinux/{name}", fill)
-    cache.forget(folder)
-    unpacked = folder / "vmlinux"
+    unpacked = cache.filled(f"vmlinux/{name}", fill, prune=True, unread=unread) / "vmlinux"
     return unpacked if unpacked.stat().st_size else kernel

@@ -105,27 +105,39 @@ def test_a_lock_that_cannot_be_had_is_an_error_in_words(empty: Path) -> None:
         cache.filled("x", fill)
 
 
-def test_the_unused_is_removed() -> None:
-    """Of one kind only the last few stay, and those that were used within a week."""
-    folders = [cache.filled(f"x/{number}", fill) for number in range(9)]
+def test_the_unused_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is easily made again, a limited number of bytes stays, and none unused for a week."""
+
+    def large(part: Path) -> None:
+        (part / "file").write_bytes(bytes(200))
+
+    folders = [cache.filled(f"x/{number}", large, prune=True) for number in range(4)]
     for number, folder in enumerate(folders):
         os.utime(folder, (time.time() - 100 + number,) * 2)
-    os.utime(folders[8], (0, 0))
-    cache.forget(folders[0])
-    left = {folder.name for folder in folders if folder.exists()}
-    assert left == {"0", "3", "4", "5", "6", "7"}
+    os.utime(folders[3], (0, 0))
+    (folders[0].parent / "old.paths").write_text("x")
+    os.utime(folders[0].parent / "old.paths", (0, 0))
+    monkeypatch.setattr(cache, "_KEPT_BYTES", 1000)
+    cache.filled("x/0", large, prune=True)  # as used as a new one
+    cache.filled("x/4", large, prune=True)
+    cache.filled("x/5", large, prune=True)
+    left = {path.name for path in folders[0].parent.iterdir()}
+    assert left == {"0", "4", "5"}
 
 
-def test_unpacked_kernels_are_pruned(
-    tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The cache holds only the last few unpacked kernels."""
-    monkeypatch.setattr(vmlinux, "_decompress", lambda payload: payload)
-    monkeypatch.setattr(vmlinux, "_payload", lambda image: image)
-    for number in range(8):
-        (tmp_path / "vmlinuz").write_bytes(bytes([number]))
-        vmlinux.bootable(tmp_path / "vmlinuz")
-    assert len(os.listdir(empty / "vmlinux")) == 6
+def test_what_is_read_later_is_found_damaged() -> None:
+    """A folder that was not read at once is read by `check`, and made anew after that."""
+    unread: list[Path] = []
+    folder = cache.filled("x/y", fill, unread=unread)
+    assert unread == []  # just made
+    cache.filled("x/y", fill, unread=unread)
+    cache.check(unread)
+    flip(folder)
+    cache.filled("x/y", fill, unread=unread)
+    with pytest.raises(cache.Damaged, match="x/y is damaged"):
+        cache.check(unread)
+    assert (cache.filled("x/y", fill) / "deep" / "file").read_bytes() == b"content"
+    cache.check(unread)
 
 
 @pytest.fixture(scope="session")

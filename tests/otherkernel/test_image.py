@@ -189,3 +189,17 @@ def test_archives_are_made_again_when_files_change(
     for word in (b"first", b"second!"):
         (package / "__init__.py").write_bytes(word)
         assert word in b"".join(made.pieces("changing", lambda _: False))
+
+
+def test_a_damaged_archive_is_found_while_it_boots(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flipped byte in the archive is found before the guest is used, and the archive made anew."""
+    made = archive.made().path
+    sound = made.read_bytes()
+    made.write_bytes(sound.replace(b"echo guest", b"echo ghost"))
+    with Machine("6.12") as machine:
+        done = machine.run(["hostname"], capture_output=True, text=True)
+    assert (done.stdout, machine.boot_retries) == ("guest\n", 0)
+    assert made.read_bytes() == sound
+    assert capsys.readouterr().err.count("is damaged") == 1
