@@ -194,7 +194,7 @@ def test_archives_are_made_again_when_files_change(
 def test_a_damaged_archive_is_found_while_it_boots(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A flipped byte in the archive is found before the guest is used, and the archive made anew."""
+    """A flipped byte in the archive is found before the guest is used, and made good."""
     made = archive.made().path
     sound = made.read_bytes()
     made.write_bytes(sound.replace(b"echo guest", b"echo ghost"))
