@@ -6,17 +6,19 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from otherkernel import cache, wire
-from otherkernel.errors import Error, GuestError
+from otherkernel.errors import EmulatorDied, Error, GuestError
 from otherkernel.host import accelerator, arguments, workdirs
 from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
 from otherkernel.host.line import plain
 from otherkernel.host.streams import Streams
+from otherkernel.host.turns import Turns
 from otherkernel.image import archive, hostfiles, layer_files, overlay
 from otherkernel.kernels import find
 from otherkernel.tree import pack as files_of
@@ -27,12 +29,19 @@ CLEAN_SECONDS = 30.0
 
 
 class Machine:
-    """A guest that serves many commands, one at a time.
+    """A guest that serves many commands, several at a time.
 
     Each command finds in its working directory what the host has there, and nothing else; what it
     writes, changes or removes there is so on the host afterwards, unless that changed on the host
-    meanwhile. Background processes end with
-    the command that started them. Methods may be called from several threads; commands queue.
+    meanwhile. Background processes end with the command that started them.
+
+    Methods may be called from several threads; up to 64 commands run at a time, and further ones
+    wait. Commands that share a directory share its files in the guest: when one ends, all that any
+    of them has done there until then comes back, half-written files too, which come again when
+    their writers end. When one starts, what changed on the host since goes to the guest, and over
+    what the others made of the same file. Commands of which one's directory is inside the other's
+    take turns. A background process that has left its command's session ends when no command
+    runs any more.
 
     Args:
         kernel: A key of `catalogue.toml`, or the path of a vmlinuz or vmlinux.
@@ -69,7 +78,7 @@ class Machine:
         self.boot_retries = 0
         self.boot_failure: GuestError | None = None
         self._closed = False
-        self._lock = threading.Lock()
+        self._turns = Turns(wire.AT_ONCE)
         self._workdirs = workdirs.Workdirs()
         start = functools.partial(self._start, memory or MEMORY, cpus, library, boot_timeout)
         try:
@@ -77,6 +86,7 @@ class Machine:
         except cache.Damaged:
             start(None)
         self.release = self._boot.release
+        threading.Thread(target=self._serve, name="otherkernel-layers", daemon=True).start()
         try:
             if paths := list(paths):
                 for pack in files_of(b"/", hostfiles.places(paths), ()):
@@ -216,12 +226,12 @@ class Machine:
             fresh=False,
             time=0.0,
         )
-        with self._lock:
-            if self._closed:
-                raise _closed()
-            running = Command(self._boot, order, streams, signals, self._bring)
+        using = self._workdirs.using(order.root) if order.root else nullcontext()
+        with self._turns.one_of_many(), using as workdir:
+            self._check()
+            running = Command(self._boot, order, streams, workdir, signals)
             try:
-                status = running.finish(self._workdirs, timeout)
+                status = running.finish(timeout)
             except subprocess.TimeoutExpired as expired:
                 expired.cmd = args
                 raise
@@ -235,19 +245,36 @@ class Machine:
             done.check_returncode()
         return done
 
-    def _bring(self, name: bytes, root: bytes) -> None:
-        """Send the guest a layer that it asks for while a command runs.
+    def _check(self) -> None:
+        if self._closed or self._boot.is_lost:
+            raise GuestError("the guest is closed, or was lost earlier: start another Machine")
+
+    def _serve(self) -> None:
+        """Send the guest the layers that it asks for, until it is lost."""
+        boot = self._boot
+        try:
+            while message := boot.next(boot.link.channels[0]):
+                kind, payload = message
+                if kind == wire.BROKEN:
+                    raise EmulatorDied(f"the guest's agent failed:\n{plain(payload)}")
+                self._bring(payload)
+        except Error as error:
+            failure = error if isinstance(error, GuestError) else GuestError(str(error))
+            boot.given_up(lambda: failure)
+
+    def _bring(self, name: bytes) -> None:
+        """Send the guest a layer that it asks for.
 
         Args:
             name: As the guest gave it.
-            root: The working directory of that command, or none.
 
         Raises:
             Error: It cannot be read; it was being changed, perhaps.
         """
         wanted = name.decode("utf-8", "surrogateescape")
+        carried = [workdirs.carries(root) for root in self._workdirs.used()]
         try:
-            for piece in self._layers.pieces(wanted, workdirs.carries(root)):
+            for piece in self._layers.pieces(wanted, lambda place: any(c(place) for c in carried)):
                 self._boot.send(wire.LAYER, piece)
         except OSError as error:
             raise Error(f"{error.filename}: {error.strerror}: the guest needs it") from error
@@ -264,22 +291,18 @@ class Machine:
         Returns:
             What is still there, in words: only another boot gets rid of it.
         """
-        with self._lock:
-            if self._closed:
-                raise _closed()
-            self._boot.begin()
+        with self._turns.alone():
+            self._check()
             if folder is not None:
                 self._workdirs.forget(os.fsencode(folder))
-            self._boot.send(wire.CLEAN, os.fsencode(folder) if folder is not None else b"")
-            if not self._boot.wait(time.monotonic() + CLEAN_SECONDS):
-                self._closed = True
-                raise self._boot.hung(f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds")
-            kind, answer = self._boot.link.take()
-            if kind != wire.CLEANED:
-                self._closed = True
-                raise self._boot.lied(f"no word on what is left: {plain(answer)}")
-            return plain(answer).splitlines()
-
-
-def _closed() -> GuestError:
-    return GuestError("the guest is closed, or was lost earlier: start another Machine")
+            channel = self._boot.open()
+            try:
+                name = os.fsencode(folder) if folder is not None else b""
+                self._boot.post(wire.CLEAN, name, channel.number)
+                answer = self._boot.next(channel, time.monotonic() + CLEAN_SECONDS)
+            finally:
+                self._boot.link.close(channel)
+            if answer is None:
+                why = f"it did not tidy up in {CLEAN_SECONDS:.0f} seconds"
+                raise self._boot.given_up(lambda: self._boot.hung(why))
+            return plain(answer[1]).splitlines()

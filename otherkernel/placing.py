@@ -35,7 +35,8 @@ class Placing:
         here: What stands there that the other side has, too.
         kept: Paths of records that would have changed what is newer here, or was never sent; and
             links that would have led out of the folder.
-        lost: The other side has no such folder any more.
+        gone: What the other side has removed.
+        lost: It has no such folder any more.
 
     Raises:
         OSError: There is no such folder. So do all methods, if an entry cannot be written.
@@ -44,6 +45,7 @@ class Placing:
     def __init__(self, root: bytes, sent: "dict[bytes, tree.Look] | None" = None) -> None:
         self.here = dict(sent or {})
         self.kept: list[bytes] = []
+        self.gone: list[bytes] = []
         self.lost = False
         self._root = root
         self._trusting = sent is None
@@ -53,7 +55,6 @@ class Placing:
         self._path = b""
         self._last: tuple[int, int] = (0, 0)  # its mode and time
         self._modes: dict[bytes, int] = {}  # of new folders: set when all is in them
-        self._gone: list[bytes] = []
         self._placed = 0
         self._bytes = self._records = 0
 
@@ -107,9 +108,9 @@ class Placing:
         self._finish_file()
         files = [path for path, look in self.here.items() if not stat.S_ISDIR(look[0])]
         busy = self._trusting or self._placed or self.kept
-        if not busy and len(files) > 1 and not set(files) - set(self._gone):
+        if not busy and len(files) > 1 and not set(files) - set(self.gone):
             return False
-        self._remove(self._gone)
+        self._remove(self.gone)
         for path, mode in sorted(self._modes.items(), reverse=True):
             try:
                 self._set_mode(path, mode)
@@ -128,7 +129,7 @@ class Placing:
         """Make one entry what its record says, or begin to."""
         if kind == tree.GONE:
             self.lost |= path == b"."
-            self._gone.append(path)
+            self.gone.append(path)
         elif kind == tree.FOLDER:
             self._make_folder(path, mode)
         elif kind == tree.LINK:
@@ -168,7 +169,7 @@ class Placing:
         if not self._trusting:
             self._unchanged(path, present)
         if present and _is_folder(present):
-            self._remove([gone for gone in self._gone if gone.startswith(path + b"/")])
+            self._remove([gone for gone in self.gone if gone.startswith(path + b"/")])
             parent, _ = self._open(path)
             try:
                 os.rmdir(name, dir_fd=parent)

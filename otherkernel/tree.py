@@ -24,7 +24,7 @@ GONE = 5
 
 LOST = RECORD.pack(GONE, 0, 0, 1, 0) + b"."  # the folder itself is gone
 
-_PIECE = 4 << 20  # bytes of a file in one record, and about the length of a pack
+_PIECE = 1 << 20  # bytes of a file in one record, and about the length of a pack
 
 PART = b".otherkernel.part"  # a file that is still being written
 

@@ -6,6 +6,10 @@ header, and its payload unless that lies in the shared memory. Whatever is too l
 cut in several; each of those waits for the other side's receipt, which is also what keeps the
 guest's small serial buffer from overflowing.
 
+Several commands run at a time, each in a channel of its own; a frame's header has its number. Of
+what a command puts out, the guest sends no more than a window ahead of what the host has taken, so
+that one whose output nobody reads holds up no other.
+
 Both sides import this module, and the guest imports it at every boot under emulation: it must not
 import anything slow.
 """
@@ -18,37 +22,47 @@ import struct
 TYPE_CHECKING = False  # without the import of `typing`
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Iterator
 else:
     from _collections import deque  # `collections` imports five more
 
-# Guest to host.
+# Guest to host, in channel 0.
 HELLO = 1  # release, "shared" or "line", and the seal of all later frames: the guest is up
-STDOUT = 2
-STDERR = 3
-FILES = 4  # both ways: records of `tree`
-EXIT = 5  # EXIT_STATUS
-REFUSED = 6  # errno and a path, as text: the command could not be started
-BROKEN = 7  # a traceback, as text: the agent failed
-PONG = 8
-WANT = 9  # the command's input is used up: send some more
-CLEANED = 10  # what was left behind and is still there, as text, a line each
-ASK = 11  # the name of a layer of the image: something waits for it
-# Host to guest.
-RUN = 16  # an Order
-STDIN = 17  # an empty one ends the input
-KILL = 18  # the number of a signal, as text, for the command; an empty one kills all there is
-PING = 19
-PLACE = 20  # a folder into which the files sent before it go
-CLEAN = 21  # a folder to remove, with all that commands have left elsewhere
-SHUT = 22  # the number of an output stream, as text, that nobody reads any more
-LAYER = 23  # a piece of the archive of a layer
-LAYERED = 24  # its name, and the places of programs in it, a line each: that was all
+BROKEN = 2  # a traceback, as text: the agent failed
+PONG = 3
+ASK = 4  # the name of a layer of the image: something waits for it
+# In a command's channel.
+STDOUT = 5
+STDERR = 6
+WANT = 7  # the command's input is used up: send some more
+REFUSED = 8  # errno and a path, as text: the command could not be started
+EXIT = 9  # EXIT_STATUS; without a folder to bring back, that was all
+RETURNED = 10  # so were the files
+CLEANED = 11  # what was left behind and is still there, as text, a line each
+# Both ways.
+FILES = 12  # records of `tree`
+# Host to guest, in channel 0.
+PING = 16
+PLACE = 17  # a folder into which the files sent before it go
+LAYER = 18  # a piece of the archive of a layer
+LAYERED = 19  # its name, and the places of programs in it, a line each: that was all
+# In a command's channel.
+RUN = 20  # an Order; the files sent before it go into its folder
+STDIN = 21  # an empty one ends the input
+KILL = 22  # the number of a signal, as text, for the command; an empty one kills all it has started
+SHUT = 23  # the number of an output stream, as text, that nobody reads any more
+TOOK = 24  # how much more of the window is free again, as text
+RETURN = 25  # after EXIT: send what changed in the command's folder
+CLEAN = 26  # a folder to remove, with all that commands have left elsewhere
+
+AT_ONCE = 64  # commands
+WINDOW = 256 << 10  # bytes that the guest sends of a command before the host has taken them
+EACH = 1024  # that a message counts for besides its own
 
 # Wait status as from waitpid, and how often the out-of-memory killer struck meanwhile.
 EXIT_STATUS = struct.Struct("<iI")
 
-_HEADER = struct.Struct("<8sBBxxI")
+_HEADER = struct.Struct("<8sBBHI")  # seal, kind, flags, channel, length
 # What begins a frame. The guest chooses another one for its own when it greets the host, which its
 # agent alone knows: so whatever else reaches the line (a kernel message, say) is found out.
 SEAL = b"\xf5PRFwire"
@@ -121,31 +135,29 @@ class Link:
 
     Args:
         descriptor: The serial line or a socket.
-        wait: Called while a receipt is awaited; returns when the descriptor may be read.
         guest: Whether this is the guest's end.
 
     Attributes:
-        inbox: Whole messages that have arrived.
+        inbox: Whole messages that have arrived: channel, kind, payload.
         shared: The shared memory, once there is some.
         ours: What begins our frames.
         theirs: What begins the other side's.
     """
 
-    def __init__(self, descriptor: int, wait: "Callable[[], None]", guest: bool) -> None:
+    def __init__(self, descriptor: int, guest: bool) -> None:
         """Start without shared memory."""
         self.descriptor = descriptor
-        self.inbox: deque[tuple[int, bytes]] = deque()
+        self.inbox: deque[tuple[int, int, bytes]] = deque()
         self.shared: mmap.mmap | None = None
         self.ours = self.theirs = SEAL
-        self._wait = wait
         half = SHARED_SIZE // 2
         self._out, self._in = (half, 0) if guest else (0, half)
         self._pending = b""
         self._parts: list[bytes] = []
-        self._part_kind = _RECEIPT
+        self._whole: tuple[int, int] = (0, _RECEIPT)  # channel and kind of these parts
         self._awaited = False
 
-    def send(self, kind: int, payload: bytes = b"") -> None:
+    def send(self, kind: int, payload: bytes = b"", channel: int = 0) -> None:
         """Send one message, however long; what arrives meanwhile is in the inbox.
 
         Raises:
@@ -153,25 +165,32 @@ class Link:
             ConnectionError: The other side is gone.
         """
         if len(payload) <= _INLINE:
-            self._write(_HEADER.pack(self.ours, kind, 0, len(payload)) + payload)
+            self._write(_HEADER.pack(self.ours, kind, 0, channel, len(payload)) + payload)
             return
-        size = SHARED_SIZE // 2 if self.shared else _INLINE
-        for offset in range(0, len(payload), size):
-            part = payload[offset : offset + size]
-            flags = _ACKNOWLEDGE | (_MORE if offset + size < len(payload) else 0)
-            self._awaited = True
-            if self.shared:
-                self.shared[self._out : self._out + len(part)] = part
-                self._write(_HEADER.pack(self.ours, kind, flags | _SHARED, len(part)))
-            else:
-                self._write(_HEADER.pack(self.ours, kind, flags, len(part)) + part)
+        for part, more in self._cut(payload):
+            self._send_part(kind, part, channel, more)
             while self._awaited:
-                self._wait()
                 if not self.receive():
                     raise ConnectionResetError("the line was closed")
 
+    def _cut(self, payload: bytes) -> "Iterator[tuple[bytes, bool]]":
+        """Cut a message in parts for a frame each; the second value tells whether more follow."""
+        size = SHARED_SIZE // 2 if self.shared else _INLINE
+        for offset in range(0, max(1, len(payload)), size):
+            yield payload[offset : offset + size], offset + size < len(payload)
+
+    def _send_part(self, kind: int, part: bytes, channel: int, more: bool) -> None:
+        """Send a frame of which a receipt is awaited."""
+        flags = _ACKNOWLEDGE | (_MORE if more else 0)
+        self._awaited = True
+        if self.shared and len(part) > _INLINE:
+            self.shared[self._out : self._out + len(part)] = part
+            self._write(_HEADER.pack(self.ours, kind, flags | _SHARED, channel, len(part)))
+        else:
+            self._write(_HEADER.pack(self.ours, kind, flags, channel, len(part)) + part)
+
     def receive(self) -> bool:
-        """Read what has arrived and put whole messages into the inbox.
+        """Read what has arrived and put whole messages into the inbox; wait for some.
 
         Returns:
             False at the end of the line.
@@ -185,10 +204,10 @@ class Link:
         data = self._pending + data
         start = 0
         while len(data) - start >= _HEADER.size:
-            seal, kind, flags, length = _HEADER.unpack_from(data, start)
+            seal, kind, flags, channel, length = _HEADER.unpack_from(data, start)
             if seal != self.theirs:
                 raise Garbled(f"no frame: {data[start : start + 64]!r}")
-            self._check(kind, flags, length)
+            self._check(kind, flags, channel, length)
             body = start + _HEADER.size
             if flags & _SHARED:
                 if self.shared is None:
@@ -200,11 +219,11 @@ class Link:
             else:
                 payload = data[body : body + length]
                 start = body + length
-            self._frame(kind, flags, payload)
+            self._frame(kind, flags, channel, payload)
         self._pending = data[start:]
         return True
 
-    def _check(self, kind: int, flags: int, length: int) -> None:
+    def _check(self, kind: int, flags: int, channel: int, length: int) -> None:
         """Refuse a frame that makes no sense, or may not come now."""
         if flags & ~(_MORE | _SHARED | _ACKNOWLEDGE):
             raise Garbled(f"a frame with the unknown flags {flags:#x}")
@@ -213,15 +232,15 @@ class Link:
         if length > most or (flags & _MORE and length < most):
             raise Garbled(f"a frame of {length} bytes")
         if kind == _RECEIPT:
-            if flags or length or not self._awaited:
+            if flags or length or channel or not self._awaited:
                 raise Garbled("a receipt for nothing")
             return
-        if self._parts and kind != self._part_kind:
-            raise Garbled(f"message {kind} in the middle of message {self._part_kind}")
-        if sum(map(len, self._parts)) + length > self._longest(kind):
+        if self._parts and (channel, kind) != self._whole:
+            raise Garbled(f"message {kind} in the middle of message {self._whole[1]}")
+        if sum(map(len, self._parts)) + length > self._longest(kind, channel):
             raise Garbled(f"message {kind} is too long")
 
-    def _longest(self, kind: int) -> int:
+    def _longest(self, kind: int, channel: int) -> int:
         """Return how long a message of a kind may be that comes now.
 
         Raises:
@@ -229,25 +248,25 @@ class Link:
         """
         return _UNLIMITED
 
-    def _frame(self, kind: int, flags: int, payload: bytes) -> None:
+    def _frame(self, kind: int, flags: int, channel: int, payload: bytes) -> None:
         """Take in one frame."""
         if kind == _RECEIPT:
             self._awaited = False
             return
         if flags & _ACKNOWLEDGE:
-            self._write(_HEADER.pack(self.ours, _RECEIPT, 0, 0))
+            self._write(_HEADER.pack(self.ours, _RECEIPT, 0, 0, 0))
         if flags & _MORE:
             self._parts.append(payload)
-            self._part_kind = kind
+            self._whole = channel, kind
             return
         if self._parts:
             payload = b"".join([*self._parts, payload])
             self._parts = []
-        self._message(kind, payload)
+        self._message(channel, kind, payload)
 
-    def _message(self, kind: int, payload: bytes) -> None:
+    def _message(self, channel: int, kind: int, payload: bytes) -> None:
         """Take in a whole message."""
-        self.inbox.append((kind, payload))
+        self.inbox.append((channel, kind, payload))
 
     def _write(self, data: bytes) -> None:
         while data:

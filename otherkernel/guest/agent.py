@@ -4,16 +4,17 @@ Runs on the guest's Python without site-packages, and imports only what starts f
 Its line is the second serial port; the first is the kernel's console.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` costs an import of `enum`
 import mmap
 import os
-import select
 import termios
 import time
 
-from otherkernel import tree, wire
+from otherkernel import wire
 from otherkernel.guest.execution import Execution
+from otherkernel.guest.folders import Folders, place
 from otherkernel.guest.layers import Layers
-from otherkernel.placing import Placing
+from otherkernel.guest.loop import Loop
 
 TYPE_CHECKING = False  # without the import of `typing`
 if TYPE_CHECKING:
@@ -63,34 +64,19 @@ def shared_memory() -> "mmap.mmap | None":
     return None
 
 
-def killed_for_memory() -> int:
-    """Return how often the out-of-memory killer has struck since boot."""
-    with open("/proc/vmstat") as file:
-        for line in file:
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
-
-
 class Agent:
-    """Serves one host, one command at a time."""
+    """Serves one host, several commands at a time."""
 
     def __init__(self) -> None:
         """Open the line."""
-        self.link = wire.Link(open_line(), self._wait, guest=True)
+        self.link = wire.Link(open_line(), guest=True)
         self.link.shared = shared_memory()
         self.layers = Layers(self.link)
         self.leftovers: Leftovers | None = None
-
-    def _wait(self) -> None:
-        select.select([self.link.descriptor], [], [])
-
-    def next(self) -> tuple[int, bytes]:
-        """Return the host's next message."""
-        while not self.link.inbox:
-            self._wait()
-            self.link.receive()
-        return self.link.inbox.popleft()
+        self.loop = Loop()
+        self.folders = Folders()
+        self.commands: dict[int, Execution] = {}  # by channel
+        self.packs: dict[int, list[bytes]] = {}  # of files that the host has sent, by channel
 
     def serve(self) -> None:
         """Greets the host and obeys it for ever."""
@@ -99,32 +85,40 @@ class Agent:
             seal = random.read(len(wire.SEAL))
         self.link.send(wire.HELLO, f"{os.uname().release}\n{shared}\n".encode() + seal)
         self.link.ours = seal
-        packs: list[bytes] = []
+        self.loop.watch(self.link.descriptor, self.link.receive)
+        self.loop.watch(self.layers.descriptor, self.layers.ask)
         while True:
-            kind, payload = self.next()
-            if kind == wire.FILES:
-                packs.append(payload)
-                continue
-            if kind == wire.PING:
-                self.link.send(wire.PONG)
-            elif kind == wire.PLACE:
-                self.place(payload, packs)
-                packs = []
-            elif kind == wire.RUN:
-                self.run(wire.Order.unpack(payload), packs)
-                packs = []
-            elif kind == wire.CLEAN:
-                self.clean(payload)
+            self.loop.turn()
+            # What is sent by the way may bring new messages.
+            while self.link.inbox:
+                self.obey(*self.link.inbox.popleft())
+            self.reap()
 
-    @staticmethod
-    def place(root: bytes, packs: list[bytes]) -> None:
-        """Put the host's files into a folder."""
-        with Placing(root) as placing:
-            for pack in packs:
-                placing.apply(pack)
-            placing.finish()
+    def obey(self, channel: int, kind: int, payload: bytes) -> None:
+        """Do what the host says."""
+        if kind == wire.PING:
+            self.link.send(wire.PONG)
+        elif kind == wire.FILES:
+            self.packs.setdefault(channel, []).append(payload)
+        elif kind == wire.PLACE:
+            place(payload, self.packs.pop(channel, []))
+        elif kind == wire.RUN:
+            self.run(channel, wire.Order.unpack(payload))
+        elif kind == wire.LAYER:
+            self.layers.unpack(payload)
+        elif kind == wire.LAYERED:
+            self.layers.finish(payload)
+        elif kind == wire.CLEAN:
+            self.clean(channel, payload)
+        elif channel in self.commands:
+            command = self.commands[channel]
+            if kind == wire.KILL and not payload:
+                self.kill(command)
+            else:
+                command.hear(kind, payload)
+            self.bury(channel, command)
 
-    def clean(self, folder: bytes) -> None:
+    def clean(self, channel: int, folder: bytes) -> None:
         """Remove what commands left behind; the first time, without a folder, learns what is."""
         left: list[str] = []
         if self.leftovers is None:
@@ -133,37 +127,59 @@ class Agent:
             self.leftovers = Leftovers()
         if folder:
             left = self.leftovers.clean(folder)
-        self.link.send(wire.CLEANED, b"\n".join(map(os.fsencode, left)))
+        self.link.send(wire.CLEANED, b"\n".join(map(os.fsencode, left)), channel)
 
-    def run(self, order: wire.Order, packs: list[bytes]) -> None:
-        """Run a command: files in, output out as it comes, files out, then how it ended."""
+    def run(self, channel: int, order: wire.Order) -> None:
+        """Start a command in its folder."""
         if abs(time.time() - order.time) > CLOCK_SLACK:
             time.clock_settime(time.CLOCK_REALTIME, order.time)
-        struck = killed_for_memory()
+        entered = False
         try:
-            os.makedirs(order.root or order.cwd, exist_ok=True)
-            if order.fresh:
-                tree.clear(order.root)
             if order.root:
-                self.place(order.root, packs)
-            before = tree.scan(order.root) if order.root else {}
+                self.folders.enter(order.root, order.fresh, self.packs.pop(channel, []))
+                entered = True
             os.makedirs(order.cwd, exist_ok=True)
             os.chdir(order.cwd)
-            status = Execution(order, self.link, self.layers).finish()
+            self.commands[channel] = Execution(order, channel, self.link, self.loop, self.folders)
         except OSError as error:
+            if entered:
+                self.folders.leave(order.root)
             name = os.fsencode(error.filename or b"")
-            self.link.send(wire.REFUSED, b"%d\n%s" % (error.errno or 0, name))
-            return
+            self.link.send(wire.REFUSED, b"%d\n%s" % (error.errno or 0, name), channel)
         finally:
             os.chdir("/")
-        if order.root and not os.path.isdir(order.root):
-            self.link.send(wire.FILES, tree.LOST)
-        elif order.root:
-            changed, gone = tree.differences(before, tree.scan(order.root))
-            for pack in tree.pack(order.root, changed, gone):
-                self.link.send(wire.FILES, pack)
-        struck = killed_for_memory() - struck
-        self.link.send(wire.EXIT, wire.EXIT_STATUS.pack(status, struck))
+
+    def kill(self, command: Execution) -> None:
+        """Kill all that a command has started, or everything, if no other one runs."""
+        if any(other.runs for other in self.commands.values() if other is not command):
+            from otherkernel.guest import processes  # noqa: PLC0415  (seldom needed)
+
+            processes.kill(command.process)
+            return
+        try:
+            os.kill(-1, _signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def reap(self) -> None:
+        """Buries the dead: commands, and orphans, which are all the first process's."""
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if process == 0:
+                return
+            for channel, command in list(self.commands.items()):
+                if command.process == process and command.runs:
+                    self.kill(command)
+                    command.end(status)
+                    self.bury(channel, command)
+
+    def bury(self, channel: int, command: Execution) -> None:
+        """Forget a command of which the host has all."""
+        if command.over:
+            del self.commands[channel]
 
 
 def main() -> None:

@@ -1,21 +1,23 @@
-"""One command in the guest, from its start to its end."""
+"""One command in the guest, from its start until the host has what it wrote."""
 
 import _signal  # type: ignore[import-not-found]  # `signal` costs an import of `enum`
 import os
-import select
 import termios
 
 from otherkernel import wire
-from otherkernel.guest.layers import Layers
+from otherkernel.guest.folders import Folders
+from otherkernel.guest.loop import Loop
 
 TYPE_CHECKING = False  # without the import of `typing`
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Iterator
 else:
     from _collections import deque  # as in `wire`
 
 STDOUT, STDERR = 1, 2
-CHUNK = 256 << 10  # bytes read from a command at once
+CHUNK = 64 << 10  # bytes read from a command at once: what a pipe holds
+LATE = 1 << 20  # bytes passed on after its end, in which others may write without end
 
 
 def terminal() -> tuple[int, int]:
@@ -29,26 +31,51 @@ def terminal() -> tuple[int, int]:
     return ours, theirs
 
 
+def killed_for_memory() -> int:
+    """Return how often the out-of-memory killer has struck since boot."""
+    with open("/proc/vmstat") as file:
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 class Execution:
     """A command that runs, with pipes or a terminal at its three streams.
 
     Args:
         order: The command; its working directory must be the current one.
+        channel: Its number.
         link: To the host.
-        layers: What it may need and is not here yet.
+        loop: Waits for it.
+        folders: Where it runs.
+
+    Attributes:
+        process: Its number; that of its session as well.
+        over: The host has all.
 
     Raises:
         OSError: It could not be started.
     """
 
-    def __init__(self, order: wire.Order, link: wire.Link, layers: Layers) -> None:
+    def __init__(
+        self, order: wire.Order, channel: int, link: wire.Link, loop: Loop, folders: Folders
+    ) -> None:
         """Start it."""
+        self.over = False
+        self._root = order.root
+        self._channel = channel
         self._link = link
-        self._layers = layers
+        self._loop = loop
+        self._folders = folders
+        self._untaken = 0  # of the window
+        self._late = 0
+        self._told = False  # the host knows that it has ended
         self._status: int | None = None
+        self._struck = killed_for_memory()
+        self._packs: Iterator[bytes] | None = None
         self._pending: deque[bytes] = deque()
         self._ended = False  # the host has no more input
-        self._poll = select.poll()
         os.environ["PATH"] = os.fsdecode(order.env.get(b"PATH", os.fsencode(os.defpath)))
         theirs_in, our_in = os.pipe()
         our_out, theirs_out = terminal() if STDOUT in order.terminals else os.pipe()
@@ -59,7 +86,7 @@ class Execution:
             our_error, theirs_error = terminal() if STDERR in order.terminals else os.pipe()
         ours, theirs = {our_in, our_out, our_error}, {theirs_in, theirs_out, theirs_error}
         try:
-            self._process = os.posix_spawnp(
+            self.process = os.posix_spawnp(
                 order.args[0],
                 order.args,
                 order.env,
@@ -83,109 +110,111 @@ class Execution:
             os.set_blocking(end, False)
         self._input: int | None = our_in
         self._kinds = {our_error: wire.STDERR, our_out: wire.STDOUT}
+        self._watch_output()
+        self._descriptor = os.pidfd_open(self.process)
+        loop.watch(self._descriptor, int)  # who waits for processes is the agent
 
-    def finish(self) -> int:
-        """Pass its streams until it ends, kill what it leaves running; return its status."""
-        poll = self._poll
-        poll.register(self._link.descriptor, select.POLLIN)
-        poll.register(self._layers.descriptor, select.POLLIN)
-        for end in self._kinds:
-            poll.register(end, select.POLLIN)
-        process = os.pidfd_open(self._process)
-        poll.register(process, select.POLLIN)
-        # A layer on its way is not cut short by what ends a command.
-        while self._status is None or self._layers.busy:
-            waiting = self._input if self._pending else None
-            if waiting is not None:
-                poll.register(waiting, select.POLLOUT)
-            for descriptor, _ in poll.poll():
-                if descriptor in self._kinds and self._forward(descriptor) is False:
-                    poll.unregister(descriptor)
-                elif descriptor == self._link.descriptor:
-                    self._link.receive()
-                elif descriptor == self._layers.descriptor:
-                    self._layers.ask()
-            if waiting is not None:
-                poll.unregister(waiting)
-            self._reap()
-            self._obey()
-            self._feed()
-        os.close(process)
-        try:
-            os.kill(-1, _signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._reap()
-        for end in self._kinds:
-            while self._forward(end):
-                pass
-            os.close(end)
-        if self._input is not None:
-            os.close(self._input)
-        return self._status
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._status is None
 
-    def _reap(self) -> None:
-        """Buries the dead: the command itself, and orphans, which are all the first process's."""
-        while True:
-            try:
-                process, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if process == 0:
-                return
-            if process == self._process:
-                self._status = status
-
-    def _obey(self) -> None:
-        """Do what the host says meanwhile."""
-        while self._link.inbox:
-            kind, payload = self._link.inbox.popleft()
-            if kind == wire.KILL:
-                self._kill(payload)
-            elif kind == wire.SHUT:
-                self._shut(int(payload))
-            elif kind == wire.LAYER:
-                self._layers.unpack(payload)
-            elif kind == wire.LAYERED:
-                self._layers.finish(payload)
-            elif kind == wire.PING:
-                self._link.send(wire.PONG)
-            elif kind == wire.STDIN and payload:
+    def hear(self, kind: int, payload: bytes) -> None:
+        """Do what the host says of it."""
+        if kind == wire.KILL and self.runs:
+            os.kill(self.process, int(payload))
+        elif kind == wire.SHUT:
+            for end in [end for end, each in self._kinds.items() if each == int(payload)]:
+                self._close(end)  # so that writing there is SIGPIPE to the command
+        elif kind == wire.STDIN:
+            if payload:
                 self._pending.append(payload)
-            elif kind == wire.STDIN:
-                self._ended = True
-
-    def _kill(self, number: bytes) -> None:
-        """Send the command a signal, or kill everything."""
-        try:
-            if number:
-                os.kill(self._process, int(number))
             else:
-                os.kill(-1, _signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+                self._ended = True
+            self._feed()
+        elif kind == wire.TOOK:
+            self._untaken -= int(payload)
+            if self.runs:
+                self._watch_output()
+            elif self._packs is None:
+                self._send_rest()
+            else:
+                self._send_files()
+        elif kind == wire.RETURN:
+            self._packs = self._folders.changes(self._root)
+            self._send_files()
 
-    def _shut(self, kind: int) -> None:
-        """Close our end of an output stream, so that writing there is SIGPIPE to the command."""
-        for end in [end for end, each in self._kinds.items() if each == kind]:
-            del self._kinds[end]
-            try:
-                self._poll.unregister(end)
-            except KeyError:
-                pass  # the command had closed it
-            os.close(end)
+    def end(self, status: int) -> None:
+        """Take notice that it has ended; what it has left running is killed already."""
+        self._status = status
+        self._loop.forget(self._descriptor)
+        os.close(self._descriptor)
+        self._pending.clear()
+        self._ended = True
+        self._feed()
+        self._send_rest()
 
-    def _forward(self, end: int) -> "bool | None":
-        """Pass on what the command wrote; False when there is no more, None when none now."""
+    def _send(self, kind: int, payload: bytes) -> None:
+        self._untaken += len(payload) + wire.EACH
+        self._link.send(kind, payload, self._channel)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether the host may be sent more now."""
+        return self._untaken < wire.WINDOW
+
+    def _watch_output(self) -> None:
+        for end in self._kinds:
+            self._loop.watch(end, lambda end=end: self._forward(end))  # type: ignore[misc]
+
+    def _close(self, end: int) -> None:
+        """Close our end of an output stream."""
+        del self._kinds[end]
+        self._loop.forget(end)
+        os.close(end)
+
+    def _forward(self, end: int) -> bool:
+        """Pass on what the command wrote, if the host has room; tell whether there was some."""
+        if not self._has_room:
+            self._loop.forget(end)  # until it has
+            return False
         try:
             data = os.read(end, CHUNK)
         except BlockingIOError:
-            return None
-        except OSError:  # EIO: nobody has the terminal's other end any more
             return False
+        except OSError:  # EIO: nobody has the terminal's other end any more
+            data = b""
         if data:
-            self._link.send(self._kinds[end], data)
+            self._send(self._kinds[end], data)
+        else:
+            self._close(end)
         return bool(data)
+
+    def _send_rest(self) -> None:
+        """After the command's end, pass on what is still in its streams, and then the end."""
+        for end in list(self._kinds):
+            while self._late < LATE and self._forward(end):
+                self._late += CHUNK
+            if self._has_room and end in self._kinds:
+                self._close(end)
+        if not self._kinds and self._status is not None and not self._told:
+            self._told = True
+            struck = killed_for_memory() - self._struck
+            status = wire.EXIT_STATUS.pack(self._status, struck)
+            self._link.send(wire.EXIT, status, self._channel)
+            self.over = not self._root
+
+    def _send_files(self) -> None:
+        """Send what changed in its folder, as long as the host has room."""
+        while self._has_room and self._packs is not None:
+            pack = next(self._packs, None)
+            if pack is None:
+                self._packs = None
+                self._folders.leave(self._root)
+                self._link.send(wire.RETURNED, b"", self._channel)
+                self.over = True
+            else:
+                self._send(wire.FILES, pack)
 
     def _feed(self) -> None:
         """Write waiting input to the command, and close its pipe at the end."""
@@ -198,11 +227,13 @@ class Execution:
                 if rest:
                     self._pending.appendleft(rest)
                 elif not self._pending and not self._ended:
-                    self._link.send(wire.WANT)
+                    self._link.send(wire.WANT, b"", self._channel)
         except BlockingIOError:
+            self._loop.watch(self._input, self._feed, write=True)
             return
         except BrokenPipeError:
             self._ended = True
+        self._loop.forget(self._input)
         if self._ended:
             os.close(self._input)
             self._input = None

@@ -45,11 +45,6 @@ class Layers:
         self._here: set[bytes] = set()
         self._archive: io.BufferedWriter | None = None
 
-    @property
-    def busy(self) -> bool:
-        """Tells whether the host still has to answer."""
-        return bool(self._waiting)
-
     def ask(self) -> None:
         """Read who asks for what, and pass on what nobody has asked for yet."""
         lines = (self._rest + os.read(self.descriptor, 65536)).split(b"\n")

@@ -1,8 +1,9 @@
 """A guest: boots it, waits for its greeting, and watches over the line to it."""
 
+import copy
 import select
-import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from otherkernel import wire
 from otherkernel.errors import BootFailed, GuestError
 from otherkernel.host import diagnosis, qemu
 from otherkernel.host.console import Console
-from otherkernel.host.line import Line, plain
+from otherkernel.host.line import Bell, Channel, Line, plain
 
 PING_SECONDS = 5.0  # silence after which the guest is asked whether it lives
 DEAD_SECONDS = 60.0  # silence after which it does not; generous, for hosts under load
@@ -49,22 +50,27 @@ class Boot:
         self.memory = memory
         self._pinged = False
         self._heard = time.monotonic()
+        self._lost: GuestError | None = None
+        self._verdict: Callable[[], GuestError] | None = None
         self._emulator = qemu.start(kernel, archive, memory, cpus, kvm)
+        self.link = Line(self._emulator.line.fileno())
+        self.link.shared = self._emulator.shared
+        self._wake = Bell()
+        self._pump = threading.Thread(target=self._watch, name="otherkernel-line", daemon=True)
         try:
             meanwhile()
-            self.link = Line(self._emulator.line.fileno(), self._wait_for_receipt)
-            self.link.shared = self._emulator.shared
-            deadline = time.monotonic() + limit
-            self._boot_deadline: float | None = deadline
-            while not self.link.inbox:
-                self.wait(deadline)
-            kind, payload = self.link.take()
+            self._pump.start()
+            greeting = self.next(self.link.channels[0], time.monotonic() + limit)
+            if greeting is None:
+                raise BootFailed(
+                    "the guest did not come up in time: its kernel or its first program hangs, "
+                    "or the host is overloaded",
+                    self.console.tail(),
+                )
+            kind, payload = greeting
             if kind != wire.HELLO:
                 raise BootFailed(f"the guest's agent failed: {plain(payload)}", self.console.tail())
-            self._boot_deadline = None
             self.release = self.link.release
-            if not self.link.shares:
-                self.link.shared = None
         except BaseException:
             self.close()
             raise
@@ -74,107 +80,139 @@ class Boot:
         """The emulator's process."""
         return self._emulator.process.pid
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the guest is no more."""
+        return self._lost is not None
+
     def close(self) -> None:
-        """Kills the guest."""
+        """Kills the guest; who waits for it gets an error."""
+        self._lose(GuestError("the guest was closed meanwhile"))
+        self._emulator.kill()
+        if self._pump.is_alive():
+            self._pump.join()
         self._emulator.close()
 
-    def begin(self) -> None:
-        """Start a command: silence and the memory killer's victims count from here."""
-        self._heard = time.monotonic()
-        self._pinged = False
-        self._drain_console(0.0)
-        self.console.mark()
+    def open(self) -> Channel:
+        """Return a channel for a command."""
+        self._check()
+        with self.link.changed:
+            if len(self.link.channels) == 1:  # the memory killer's victims count from here
+                self.console.mark()
+            return self.link.open()
 
-    def send(self, kind: int, payload: bytes = b"") -> None:
-        """Send the guest a message.
+    def post(self, kind: int, payload: bytes = b"", channel: int = 0) -> int:
+        """Send the guest a message, without waiting for it to be on its way; return its number.
 
         Raises:
-            GuestError: The guest is no more; which of its kinds says why.
+            GuestError: The guest is no more; which of its kinds says why. So do all methods.
         """
+        self._check()
         try:
-            self.link.send(kind, payload)
-        except wire.Garbled as error:
-            raise self.lied(str(error)) from error
+            return self.link.post(kind, payload, channel)
         except ConnectionError as error:
-            raise self.gone(str(error)) from error
+            detail = str(error)
+            raise self.given_up(lambda: self._gone(detail)) from error
 
-    def wait(self, deadline: float | None = None, also: Sequence[int] = ()) -> bool:
-        """Wait for messages, and put them into the link's inbox.
+    def send(self, kind: int, payload: bytes = b"", channel: int = 0) -> None:
+        """Send the guest a message, and wait until it is on its way: there may be much of it."""
+        number = self.post(kind, payload, channel)
+        with self.link.changed:
+            self.link.changed.wait_for(lambda: self._lost or self.link.is_sent(number))
+        self._check()
+
+    def next(self, channel: Channel, deadline: float | None = None) -> tuple[int, bytes] | None:
+        """Wait for a message, and return it; None if the deadline (`time.monotonic`) passes."""
+        while (message := self.link.take(channel)) is None:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            self.wait(channel, left)
+        return message
+
+    def wait(self, channel: Channel, seconds: float | None, also: Sequence[int] = ()) -> list[int]:
+        """Wait for a message or some seconds; return those other descriptors that can be read."""
+        self._check()
+        bell = channel.bell.fileno()
+        ready: list[int] = select.select([bell, *also], [], [], seconds)[0]
+        return [each for each in ready if each != bell]
+
+    def given_up(self, why: Callable[[], GuestError]) -> GuestError:
+        """Kill the guest; return the error to raise.
 
         Args:
-            deadline: Of `time.monotonic`; without one until there is a message.
-            also: Descriptors of which one that can be read ends the waiting too.
-
-        Returns:
-            Whether there is a message; if not, the deadline passed or another descriptor can be
-            read.
-
-        Raises:
-            GuestError: The guest is no more; which of its kinds says why.
+            why: Makes it, if nothing else has befallen the guest.
         """
-        while not self.link.inbox:
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                if self._boot_deadline is not None:
-                    raise BootFailed(
-                        "the guest did not come up in time: its kernel or its first program hangs, "
-                        "or the host is overloaded",
-                        self.console.tail(),
-                    )
-                return False
-            self._check_alive(now)
-            self._poll(1.0 if deadline is None else min(1.0, deadline - now), also=also)
-            if not self.link.inbox and self.readable(list(also)):
-                return False
-        return True
+        with self.link.changed:
+            self._verdict = self._verdict or why
+            self._wake.ring()
+            self.link.changed.wait_for(lambda: self._lost)
+        return copy.copy(self._lost or why())
 
-    @staticmethod
-    def readable(descriptors: list[int]) -> list[int]:
-        """Return those of some descriptors that can be read now."""
-        ready: list[int] = select.select(descriptors, [], [], 0)[0]
-        return ready
+    def _check(self) -> None:
+        """Raise the error by which the guest was lost, a fresh one for each who asks."""
+        if self._lost is not None:
+            raise copy.copy(self._lost)
 
-    def _check_alive(self, now: float) -> None:
+    def _lose(self, error: GuestError) -> None:
+        """Wake all who wait for the guest, which is no more; only the first error counts."""
+        with self.link.changed:
+            self._lost = self._lost or error
+            self.link.changed.notify_all()
+            for channel in self.link.channels.values():
+                channel.bell.ring()
+        self._wake.ring()
+
+    def _watch(self) -> None:
+        """Receive what the guest says, and watch over it, until it is lost."""
+        try:
+            while self._lost is None and self._verdict is None:
+                self._ask_whether_alive()
+                self._poll(1.0)
+            error = self._verdict() if self._verdict else None
+        except wire.Garbled as garbled:
+            error = self.lied(str(garbled))
+        except ConnectionError as broken:
+            error = self._gone(str(broken))
+        except BaseException as other:
+            self._lose(GuestError(f"the thread that listens to the guest failed: {other!r}"))
+            raise
+        if error is not None:
+            self._emulator.kill()
+            self._lose(error)
+
+    def _ask_whether_alive(self) -> None:
         """Ask a silent guest whether it lives, and give it up when it does not answer."""
-        silent = now - self._heard
-        if self._boot_deadline is not None:
-            return
+        if len(self.link.channels) == 1:  # it has nothing to do
+            self._heard = time.monotonic()
+            self._pinged = False
+        silent = time.monotonic() - self._heard
         if silent > DEAD_SECONDS:
-            raise self.hung(f"it has not answered for {silent:.0f} seconds")
-        if silent > PING_SECONDS and not self._pinged:
+            self._verdict = lambda: self.hung(f"it has not answered for {silent:.0f} seconds")
+        elif silent > PING_SECONDS and not self._pinged:
             self._pinged = True
-            self.send(wire.PING)
+            self.link.post(wire.PING)
 
-    def _wait_for_receipt(self) -> None:
-        """Wait until the line can be read."""
-        self._check_alive(time.monotonic())
-        while not self._poll(1.0, receive=False):
-            self._check_alive(time.monotonic())
-
-    def _poll(self, seconds: float, receive: bool = True, also: Sequence[int] = ()) -> bool:
-        """Look at the console and the line; True if the line had something."""
+    def _poll(self, seconds: float) -> None:
+        """Look at the console and the line."""
         emulator = self._emulator
-        watched: list[socket.socket | int] = [emulator.line, emulator.console, *also]
-        ready, _, _ = select.select(watched, [], [], seconds)
-        if emulator.console in ready:
+        watched = (emulator.line, emulator.console, self._wake)
+        ready = select.select([each.fileno() for each in watched], [], [], seconds)[0]
+        if emulator.console.fileno() in ready:
             data = emulator.console.recv(65536)
             if not data:
-                raise self.gone()
+                raise ConnectionResetError("its console was closed")
+            self._print(data)
+        if emulator.line.fileno() in ready:
+            self._heard = time.monotonic()
+            self._pinged = False
+            if not self.link.receive():
+                raise ConnectionResetError("it was closed")
+
+    def _print(self, data: bytes) -> None:
+        with self.link.changed:
             self.console.feed(data)
-        if emulator.line not in ready:
-            return False
-        self._heard = time.monotonic()
-        self._pinged = False
-        if receive:
-            try:
-                alive = self.link.receive()
-            except wire.Garbled as error:
-                raise self.lied(str(error)) from error
-            except ConnectionError as error:
-                raise self.gone(str(error)) from error
-            if not alive:
-                raise self.gone()
-        return True
+            self.link.changed.notify_all()
 
     def _drain_console(self, seconds: float) -> None:
         """Take in what is left of the console, to its end or for some time."""
@@ -189,36 +227,35 @@ class Boot:
                 return
             if not data:
                 return
-            self.console.feed(data)
+            self._print(data)
 
-    def settle_console(self, seconds: float, until_killed: int = 0) -> None:
-        """Take in what the console has, waiting for so many of the memory killer's lines."""
-        deadline = time.monotonic() + seconds
-        self._drain_console(0.02)
-        while len(self.console.killed()) < until_killed and time.monotonic() < deadline:
-            self._drain_console(0.02)
+    def settle_console(self, seconds: float, until_killed: int) -> None:
+        """Wait some seconds for so many of the memory killer's lines."""
+        with self.link.changed:
+            self.link.changed.wait_for(
+                lambda: self._lost or len(self.console.killed()) >= until_killed, seconds
+            )
+
+    # These are for the thread that listens only.
 
     def lied(self, what: str) -> GuestError:
-        """Kill a guest that sends what no guest of ours would, and return the error to raise."""
+        """Return the error for a guest that sends what no guest of ours would."""
         self._drain_console(0.0)
-        self.close()
         return GuestError(f"the guest sent what makes no sense: {what}", self.console.tail())
 
     def hung(self, why: str) -> GuestError:
-        """Kill a guest that does not answer, and return the error to raise."""
+        """Return the error for a guest that does not answer."""
         self._drain_console(0.2)
-        self.close()
         return diagnosis.hung(why, self.console, self.memory)
 
-    def gone(self, detail: str = "") -> GuestError:
-        """Close a guest whose line broke, and return the error to raise."""
+    def _gone(self, detail: str) -> GuestError:
+        """Return the error for a guest whose line broke."""
         self._drain_console(2.0)
         try:
             status: int | None = self._emulator.process.wait(2.0)
         except subprocess.TimeoutExpired:
             status = None
         complaint = self._emulator.complaint()
-        self.close()
         return diagnosis.gone(
             status, complaint if status is not None else detail, self.console, self.memory
         )

@@ -62,6 +62,10 @@ class Emulator(NamedTuple):
     line: socket.socket
     shared: mmap.mmap
 
+    def kill(self) -> None:
+        """Kills it, if it still runs."""
+        self.process.kill()
+
     def close(self) -> None:
         """Kills it, if it still runs, and frees all."""
         self.process.kill()

@@ -14,7 +14,8 @@ from otherkernel.image import cpio, libraries
 
 # What runs in the guest of this package. Compiled here, as a guest would take long for it.
 MODULES = (
-    *("guest/agent", "guest/execution", "guest/layers", "guest/leftovers"),
+    *("guest/agent", "guest/execution", "guest/folders", "guest/layers", "guest/leftovers"),
+    *("guest/loop", "guest/processes"),
     *("placing", "tree", "wire"),
 )
 PACKAGE = Path(__file__).parent.parent
@@ -30,7 +31,7 @@ _ASK = """
 import sys
 sys.path[:0] = [{folder!r}]
 import ctypes
-import otherkernel.guest.agent, otherkernel.guest.leftovers
+import otherkernel.guest.agent, otherkernel.guest.leftovers, otherkernel.guest.processes
 for name, module in sys.modules.items():
     print(name, getattr(module, "__file__", None) or "-", sep="\\t")
 """

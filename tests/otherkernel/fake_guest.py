@@ -6,6 +6,8 @@ import mmap
 import os
 import socket
 import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,21 +19,27 @@ from otherkernel.host import qemu
 from otherkernel.host.boot import Boot
 from otherkernel.host.command import Command
 from otherkernel.host.streams import Streams
-from otherkernel.host.workdirs import Workdirs
+from otherkernel.host.workdirs import Workdir
 
 SEAL = b"\x01seal\xffno"
 MORE, SHARED, ACKNOWLEDGE = 1, 2, 4
 
 
 def frame(
-    kind: int, payload: bytes = b"", flags: int = 0, length: int | None = None, seal: bytes = SEAL
+    kind: int,
+    payload: bytes = b"",
+    flags: int = 0,
+    length: int | None = None,
+    seal: bytes = SEAL,
+    channel: int = 1,
 ) -> bytes:
     """Return a frame, whatever its fields say."""
     size = len(payload) if length is None else length
-    return wire._HEADER.pack(seal, kind, flags, size) + payload
+    return wire._HEADER.pack(seal, kind, flags, channel, size) + payload
 
 
-HELLO = frame(wire.HELLO, b"6.99-fake\nshared\n" + SEAL, seal=wire.SEAL)
+HELLO = frame(wire.HELLO, b"6.99-fake\nshared\n" + SEAL, seal=wire.SEAL, channel=0)
+RECEIPT = frame(0, channel=0)
 
 
 class _Process:
@@ -64,6 +72,7 @@ class FakeGuest:
         ours, self.line = socket.socketpair()
         console, self._console = socket.socketpair()
         self.shared = mmap.mmap(-1, wire.SHARED_SIZE)
+        self._answering: threading.Thread | None = None
         emulator = qemu.Emulator(_Process(), console, ours, self.shared)  # type: ignore[arg-type]
         monkeypatch.setattr(qemu, "start", lambda *args: emulator)
         # Nothing is on its console, which else would be waited for.
@@ -84,22 +93,60 @@ class FakeGuest:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
         self.boot.close()
+        if self._answering:
+            self._answering.join()
+        self.close()
 
     def close(self) -> None:
         """Hang up."""
         self.line.close()
         self._console.close()
 
-    def says(self, *frames: bytes, hangs_up: bool = True) -> None:
-        """Send frames, which the host reads when it looks, and no more after them."""
-        self.line.sendall(b"".join(frames))
-        if hangs_up:
-            self.line.shutdown(socket.SHUT_WR)
+    def says(
+        self,
+        *frames: bytes,
+        then: tuple[bytes, ...] = (),
+        more: bytes = b"",
+        receipts: bool = True,
+        hangs_up: bool = True,
+    ) -> None:
+        """Have it take in what the host sends, and answer.
 
-    def bring(self, name: bytes, root: bytes) -> None:
-        """Send nothing: this guest has all it needs."""
+        Args:
+            frames: What it says when a command is to run.
+            then: What it says when the files of that are to come back.
+            more: What it says whenever it may say more of a command's output.
+            receipts: It sends some.
+            hangs_up: It says no more after all that.
+        """
+        script = {wire.RUN: b"".join(frames), wire.RETURN: b"".join(then), wire.TOOK: more}
+        last = wire.RETURN if then else wire.RUN
+
+        def answer(kind: int, flags: int) -> None:
+            receipt = RECEIPT if receipts and flags & ACKNOWLEDGE else b""
+            self.line.sendall(receipt + (b"" if flags & MORE else script.get(kind, b"")))
+            if kind == last and hangs_up and not flags & MORE:
+                self.line.shutdown(socket.SHUT_WR)
+
+        self._answering = threading.Thread(target=self._listen, args=(answer,))
+        self._answering.start()
+
+    def _listen(self, answer: Callable[[int, int], None]) -> None:
+        data = b""
+        size = wire._HEADER.size
+        try:
+            while more := self.line.recv(65536):
+                data += more
+                while len(data) >= size:
+                    _, kind, flags, _, length = wire._HEADER.unpack_from(data)
+                    body = size + (0 if flags & SHARED else length)
+                    if len(data) < body:
+                        break
+                    data = data[body:]
+                    answer(kind, flags)
+        except OSError:
+            pass  # the host hung up
 
     def run(
         self, folder: Path | None, timeout: float | None = None, given: bytes | None = None
@@ -108,5 +155,6 @@ class FakeGuest:
         where = Streams(None, given, subprocess.PIPE, subprocess.PIPE, None)
         root = os.fsencode(folder) if folder else b""
         order = wire.Order([b"x"], b"/", {}, False, (), root, False, 0.0)
-        status = Command(self.boot, order, where, None, self.bring).finish(Workdirs(), timeout)
+        workdir = Workdir(root) if folder else None
+        status = Command(self.boot, order, where, workdir).finish(timeout)
         return status, where.raw[0] or b""

@@ -25,7 +25,7 @@ from otherkernel.machine import Machine
 
 pytestmark = pytest.mark.vm
 
-FORGED = wire._HEADER.pack(wire.SEAL, wire.EXIT, 0, 8) + wire.EXIT_STATUS.pack(0, 0)
+FORGED = wire._HEADER.pack(wire.SEAL, wire.EXIT, 0, 1, 8) + wire.EXIT_STATUS.pack(0, 0)
 FILL = "b = []\nwhile True:\n    b.append(bytearray(b'x' * (8 << 20)))"
 
 
