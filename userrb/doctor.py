@@ -314,6 +314,12 @@ def usable(checks: Iterable[Check]) -> bool:
     return all(check.state != "missing" for check in checks)
 
 
+def shows_colour() -> bool:
+    """Tells whether whoever reads the output can see colours, and wants to."""
+    dumb = os.environ.get("TERM", "") in ("", "dumb")
+    return sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
+
+
 def report_text(checks: Sequence[Check], *, colour: bool) -> str:
     """Return the report for people."""
     lines = [f"userrb {version('userrb')}, Python {platform.python_version()}", ""]
@@ -349,6 +355,5 @@ def main(*, as_json: bool = False) -> int:
     if as_json:
         print(report_json(checks))
     else:
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print(report_text(checks, colour=colour))
+        print(report_text(checks, colour=shows_colour()))
     return 0 if usable(checks) else 1

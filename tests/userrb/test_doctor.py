@@ -247,6 +247,28 @@ def test_colour_is_only_for_the_state() -> None:
     assert coloured == plain
 
 
+@pytest.mark.parametrize(
+    ("term", "no_colour", "shown"),
+    [
+        ("xterm", None, True),
+        ("xterm", "", True),
+        ("xterm", "1", False),
+        ("dumb", None, False),
+        (None, None, False),
+    ],
+)
+def test_colour_is_for_terminals_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, term: str | None, no_colour: str | None, shown: bool
+) -> None:
+    """A dumb terminal gets none, nor does a user who has set NO_COLOR."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for name, value in {"TERM": term, "NO_COLOR": no_colour}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert doctor.shows_colour() == shown
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     """`python -m userrb doctor | head -n 1` prints one line and no traceback."""
     done = run("sh", "-c", f"{sys.executable} -u -m userrb doctor | head -n 1")
