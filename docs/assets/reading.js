@@ -1,18 +1,35 @@
 /* Names and keys for what the theme's script makes: a screen reader needs the one, a reader
-   without a mouse the other. Without JavaScript nothing of it is there, and nothing is missing. */
+   without a mouse the other. And tables that fit a phone. Without JavaScript nothing is missing. */
 (() => {
-  const improve = (root) => {
-    for (const search of root.querySelectorAll(".md-search[role=dialog]:not([aria-label])")) {
+  const improve = () => {
+    for (const search of document.querySelectorAll(".md-search[role=dialog]:not([aria-label])")) {
       search.setAttribute("aria-label", "Search");
     }
     // Around the buttons of each block of code is a <nav>, all of which have the same name: none.
-    for (const buttons of root.querySelectorAll("nav.md-code__nav:not([aria-label])")) {
-      const all = [...document.querySelectorAll("nav.md-code__nav")];
+    const all = [...document.querySelectorAll("nav.md-code__nav")];
+    for (const buttons of document.querySelectorAll("nav.md-code__nav:not([aria-label])")) {
       buttons.setAttribute("aria-label", `Block of code ${all.indexOf(buttons) + 1}`);
     }
-    for (const wide of root.querySelectorAll(".md-typeset__scrollwrap:not([tabindex])")) {
-      wide.setAttribute("tabindex", "0");
+    document.querySelectorAll(".md-typeset__scrollwrap:not(:has([role]))").forEach(describe);
+    document.querySelectorAll(".md-typeset__scrollwrap").forEach(fit);
+  };
+  // A table that is drawn as a list still is a table for a screen reader.
+  const describe = (wrap) => {
+    const roles = { table: "table", "thead, tbody": "rowgroup", tr: "row", th: "columnheader", td: "cell" };
+    for (const [tags, role] of Object.entries(roles)) {
+      wrap.querySelectorAll(tags).forEach((tag) => tag.setAttribute("role", role));
     }
+    const heads = [...wrap.querySelectorAll("thead th")].map((head) => head.textContent);
+    for (const cell of wrap.querySelectorAll("tbody td")) {
+      cell.dataset.head = heads[cell.cellIndex];
+    }
+  };
+  // A table that is wider than a phone becomes a list; what still scrolls is reached with the Tab key.
+  const fit = (wrap) => {
+    const wide = () => wrap.scrollWidth > wrap.clientWidth;
+    wrap.classList.remove("as-list");
+    wrap.classList.toggle("as-list", innerWidth < 480 && !wrap.closest(".kernels, .proof") && wide());
+    wide() ? wrap.setAttribute("tabindex", "0") : wrap.removeAttribute("tabindex");
   };
   // The first of each word that explains itself is reached with the Tab key; all would be too many.
   const explained = new Set();
@@ -22,9 +39,10 @@
       word.setAttribute("tabindex", "0");
     }
   }
-  improve(document);
-  new MutationObserver(() => improve(document)).observe(document.body, {
-    childList: true,
-    subtree: true,
-  });
+  improve();
+  // What was hidden has no width before it is opened.
+  for (const event of ["resize", "toggle", "change"]) {
+    addEventListener(event, improve, true);
+  }
+  new MutationObserver(improve).observe(document.body, { childList: true, subtree: true });
 })();
