@@ -33,16 +33,16 @@ class Ring:
     def __init__(self, map_fd: int, /) -> None: ...
     @property
     def size(self) -> int:
-        """Bytes of the ring's data area, a power of two.
+        """Size of the ring's data area in bytes, a power of two.
 
         A sample of `n` bytes takes `n + 8` of them, rounded up to a multiple of 8.
         """
 
     @property
     def free(self) -> int:
-        """Bytes of room there is now, headers and padding included.
+        """Free bytes, for samples with their headers and padding.
 
-        A sample of 8 bytes less than this fits, unless another producer takes the room first.
+        A sample that is 8 bytes smaller fits, unless another producer takes the room first.
 
         Raises:
             RingClosed: The ring is closed.
@@ -54,7 +54,7 @@ class Ring:
 
     @property
     def producer_position(self) -> int:
-        """Bytes that were ever reserved, headers and padding included.
+        """Bytes reserved since the map was created, headers and padding included.
 
         Raises:
             RingClosed: The ring is closed.
@@ -62,7 +62,7 @@ class Ring:
 
     @property
     def consumer_position(self) -> int:
-        """Bytes that were ever drained, headers and padding included.
+        """Bytes drained since the map was created, headers and padding included.
 
         It equals the producer position when nothing is left to drain.
 
@@ -73,7 +73,8 @@ class Ring:
     def fileno(self) -> int:
         """Return the ring's own descriptor of the map, valid until the ring is closed.
 
-        Do not wait on it level-triggered: it is writable whenever the ring is not completely full.
+        Wait on it edge-triggered (`EPOLLET`), because it is writable whenever the ring is not
+        completely full.
 
         Raises:
             RingClosed: The ring is closed.
@@ -82,22 +83,24 @@ class Ring:
     def reserve(self, size: SupportsIndex) -> Sample:
         """Reserve a sample, without waiting.
 
-        May be called from several threads: it locks where libbpf leaves it to the caller. If
-        another producer keeps the lock, for example because its process was stopped, it gives up
-        after 25 ms, as if there were no room; so do `write` and `submit_many` with a timeout of 0.
-        The samples behind this one are not drained before it is submitted or discarded; a sample
-        that is dropped is discarded.
+        Submit or discard it soon: later samples are not drained before that. If you drop it without
+        either, it is discarded.
+
+        May be called from several threads; the ring takes the lock that libbpf leaves to the
+        caller. If another producer holds the lock for 25 ms, for example because its process is
+        stopped, the call fails as if there were no room. So do `write` and `submit_many` with a
+        timeout of 0.
 
         Args:
-            size: Bytes of the sample, without its header; 0 is valid. At most the ring's size less
-                8, and less than 2**24: the kernel could reserve, but never drain more.
+            size: Size of the sample in bytes, without its header; 0 is valid. The largest is the
+                ring's size minus 8, and less than 2**24, because the kernel cannot drain more.
 
         Returns:
-            The sample: a writable buffer in the ring. Its bytes are what was there before.
+            The sample: a writable buffer in the ring. It holds bytes of earlier samples.
 
         Raises:
-            RingFull: `ENOSPC`, there is no room now.
-            SampleTooLarge: `E2BIG`, there can never be room.
+            RingFull: `ENOSPC`: there is no room now.
+            SampleTooLarge: `E2BIG`: there can never be room.
             RingClosed: The ring is closed.
             ValueError: `size` is negative.
 
@@ -118,30 +121,31 @@ class Ring:
         """
 
     def reserve_blocking(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
-        """Reserve a sample; where there is no room, it waits for a drain to make some.
+        """Reserve a sample; if there is no room, wait until a drain makes some.
 
-        The wait sleeps, with the GIL released, on a partly full ring too. Signal handlers run
-        meanwhile, and the wait goes on with the time left unless the handler raises (PEP 475);
-        Ctrl-C ends it. Room made by a drain with `BPF_RB_NO_WAKEUP` is noticed within 20 ms. With
-        -1 it waits until there is room, where libbpf's gives up after one wakeup.
+        The wait sleeps, even if the ring is only partly full, and releases the GIL. Signal handlers
+        run during the wait. If a handler raises, as that of Ctrl-C does, the wait ends; otherwise
+        it continues for the rest of its time (PEP 475). Room that a drain with `BPF_RB_NO_WAKEUP`
+        makes is noticed within 20 ms. With -1 it waits until there is room; libbpf's function gives
+        up after one wakeup.
 
-        May be called from several threads. Who waits longest is not served first: a large sample
-        may wait while small ones find room.
+        May be called from several threads. They are not served in order: a large sample may wait
+        while small ones find room.
 
         Args:
             size: As for `reserve`.
-            timeout_ms: How long to wait at most, in milliseconds; 0 does not wait, -1 waits
-                without end.
+            timeout_ms: The longest time to wait, in milliseconds; 0 does not wait, -1 waits
+                forever.
 
         Returns:
             The sample, as from `reserve`.
 
         Raises:
-            RingTimeout: `ENOSPC`, there was no room within the timeout; a `TimeoutError`.
-            RingFull: As `RingTimeout`, for a timeout of 0.
-            SampleTooLarge: `E2BIG`, there can never be room.
-            BadTimeout: `EINVAL`, the timeout is none of the above.
-            RingClosed: The ring is closed, or another thread closed it meanwhile.
+            RingTimeout: `ENOSPC`: there was no room within the timeout. It is a `TimeoutError`.
+            RingFull: `ENOSPC`: the timeout is 0, and there is no room.
+            SampleTooLarge: `E2BIG`: there can never be room.
+            BadTimeout: `EINVAL`: the timeout is less than -1, or too large.
+            RingClosed: The ring is closed, or another thread closed it during the wait.
             ValueError: `size` is negative.
 
         Example:
@@ -155,21 +159,21 @@ class Ring:
                     ring.submit(sample)
             ```
 
-        Source: as `user_ring_buffer__reserve_blocking` of libbpf, with a wait of its own.
+        Source: works like `user_ring_buffer__reserve_blocking` of libbpf, but waits differently.
         """
 
     def submit(self, sample: Sample, /) -> None:
-        """Submit a sample: from now on it is the kernel's.
+        """Submit a sample: hand it to the kernel.
 
         May be called from several threads.
 
         Args:
-            sample: A sample that this ring reserved.
+            sample: A sample that you reserved in this ring.
 
         Raises:
-            SampleError: It was submitted or discarded before, or reserved by another ring, or by
-                the parent of this process.
-            BufferError: A view of it is still alive; it stays reserved.
+            SampleError: The sample was submitted or discarded already, or was reserved in another
+                ring or in the parent process.
+            BufferError: A view of the sample is still alive. The sample stays reserved.
 
         Example:
             ```python
@@ -179,7 +183,7 @@ class Ring:
                 with userrb.UserRingBuffer(bpf.maps["samples"]) as ring:
                     first, second = ring.reserve(8), ring.reserve(8)
                     ring.submit(second)
-                    assert bpf.programs["drain"].test_run().retval == 0  # first is before it
+                    assert bpf.programs["drain"].test_run().retval == 0  # it waits for `first`
                     ring.submit(first)
                     assert bpf.programs["drain"].test_run().retval == 2
             ```
@@ -188,12 +192,12 @@ class Ring:
         """
 
     def discard(self, sample: Sample, /) -> None:
-        """Discard a sample: the kernel skips it, and its room comes back with the next drain.
+        """Discard a sample: the kernel skips it, and the next drain frees its room.
 
         May be called from several threads.
 
         Args:
-            sample: A sample that this ring reserved.
+            sample: A sample that you reserved in this ring.
 
         Raises:
             SampleError: As for `submit`.
@@ -215,18 +219,18 @@ class Ring:
     def write(self, data: Bytes, timeout_ms: int = 0) -> None:
         """Reserve a sample of the data's size, copy the data into it, and submit it.
 
-        The fastest way for one sample. May be called from several threads.
+        This is the fastest way to send one sample. May be called from several threads.
 
         Args:
             data: Any contiguous buffer.
-            timeout_ms: As for `reserve_blocking`; 0, the default, does not wait.
+            timeout_ms: As for `reserve_blocking`, but the default, 0, does not wait.
 
         Raises:
-            RingTimeout: `ENOSPC`, there was no room within the timeout; a `TimeoutError`.
-            RingFull: As `RingTimeout`, for a timeout of 0.
-            SampleTooLarge: `E2BIG`, there can never be room.
-            BadTimeout: `EINVAL`.
-            RingClosed: The ring is closed, or another thread closed it meanwhile.
+            RingTimeout: As for `reserve_blocking`.
+            RingFull: As for `reserve_blocking`.
+            SampleTooLarge: `E2BIG`: there can never be room.
+            BadTimeout: `EINVAL`: as for `reserve_blocking`.
+            RingClosed: As for `reserve_blocking`.
 
         Example:
             ```python
@@ -250,31 +254,32 @@ class Ring:
     ) -> int:
         """Submit many records, each as a sample of its own, and publish them at once.
 
-        May be called from several threads; a batch is not mixed with other samples, except where it
-        waits. The GIL is released for 16 KiB and more: leave the records alone meanwhile.
+        May be called from several threads. Samples of other threads never come within a batch, but
+        a call that waits submits several batches. The call releases the GIL for 16 KiB and more: do
+        not change the records while it runs.
 
         Args:
-            records: Any C-contiguous buffer: an array, a NumPy array (structured ones too), bytes.
-                A record is an item of it, or `size` bytes, or what `offsets` say.
-            size: Bytes of a record. Has to be given where an item is a single byte, as those of
-                bytes, `mmap` and `memoryview(b"...")` are.
-            timeout_ms: As for `reserve_blocking`; 0, the default, submits what finds room now.
-            offsets: Records of different sizes, in Arrow's layout: one more 32 or 64 bit integers
-                than records; record `i` is the bytes from `offsets[i]` to `offsets[i + 1]`.
-            start: Index of the first record to submit: to go on where an earlier call ended. Such a
-                call checks the offsets of a record only when it is its turn.
+            records: Any C-contiguous buffer: an array, a NumPy array (structured or not), bytes. A
+                record is an item of it, or `size` bytes of it, or as `offsets` says.
+            size: Size of a record in bytes. Required if an item of the buffer is a single byte, as
+                in bytes, `mmap` and `memoryview(b"...")`.
+            timeout_ms: As for `reserve_blocking`, but the default, 0, submits what fits now.
+            offsets: For records of different sizes, in Arrow's layout: 32 or 64 bit integers, one
+                more than there are records. Record `i` is bytes `offsets[i]` to `offsets[i + 1]`.
+            start: Index of the first record to submit, to continue where an earlier call ended.
+                Such a call checks the offsets of each record only when it submits it.
 
         Returns:
-            How many records found room, in their order: all of them, unless the time was over.
+            How many records were submitted: all of them, unless the time ran out.
 
         Raises:
-            SampleTooLarge: `E2BIG`, a record never fits; nothing was submitted.
-            BadTimeout: `EINVAL`.
-            RingClosed: The ring is closed, or another thread closed it meanwhile.
-            KeyboardInterrupt: Or whatever a signal handler raises during the wait. Whatever ends a
-                call tells in its attribute `submitted` how many records were submitted before:
-                `start` and these are the `start` of a call that goes on.
-            ValueError: The buffer is not a whole number of records, or the offsets are none.
+            SampleTooLarge: `E2BIG`: a record can never fit. Nothing was submitted.
+            BadTimeout: `EINVAL`: as for `reserve_blocking`.
+            RingClosed: As for `reserve_blocking`.
+            KeyboardInterrupt: Ctrl-C ended the wait, or a signal handler raised something else. The
+                attribute `submitted` of every exception says how many records this call submitted;
+                add it to `start` to continue.
+            ValueError: The buffer is not a whole number of records, or the offsets are invalid.
 
         Example:
             ```python
@@ -293,13 +298,13 @@ class Ring:
         """
 
     def close(self) -> None:
-        """Close the ring; may be called again.
+        """Close the ring. You may call it again.
 
-        Samples that are still reserved are discarded, so that those behind them are drained.
-        Threads that wait for room get RingClosed.
+        It discards samples that are still reserved, so that they do not block later ones. Threads
+        that wait for room get `RingClosed`.
 
         Raises:
-            BufferError: A view of a reserved sample is still alive; the ring stays open.
+            BufferError: A view of a reserved sample is still alive. The ring stays open.
 
         Source: `user_ring_buffer__free` of libbpf.
         """
@@ -322,18 +327,20 @@ def map_by_id(number: int, /) -> int: ...
 
 @final
 class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
-    """A reserved sample: a writable, 8-byte aligned buffer in the ring, until it is submitted.
+    """A reserved sample: a writable buffer in the ring, aligned to 8 bytes.
 
     Write to it by index (`sample[:] = data`) or through a view (`memoryview(sample)`,
-    `struct.pack_into`, `numpy.frombuffer`). `sample[i]` is an int, `sample[a:b]` a copy in bytes.
-    Its bytes are what earlier samples left there: nothing is zeroed.
+    `struct.pack_into`, `numpy.frombuffer`). `sample[i]` is an int, `sample[a:b]` a copy as bytes.
+    The memory is not zeroed: it holds bytes of earlier samples.
 
-    As a context manager it is submitted at the end of the block, and discarded on an exception. If
-    the ring was closed in the block, the end raises `SampleLost`. While a view of it is alive, it
-    can be neither submitted nor discarded: `BufferError`. A sample that is dropped is discarded.
-    `UserRingBuffer.reserve` and its kin make samples.
+    Use it as a context manager: the end of the block submits it, an exception discards it. If the
+    ring was closed in the block, the end raises `SampleLost`. A sample that you drop is discarded.
+    While a view of it is alive, submitting and discarding raise `BufferError`.
 
-    Threads may write to different parts of a sample; the ring's calls on it lock.
+    `UserRingBuffer.reserve`, `reserve_blocking` and `reserve_async` return samples.
+
+    Threads may write to different parts of a sample. Several threads may submit or discard it;
+    only the first succeeds.
 
     Example:
         ```python
@@ -349,17 +356,17 @@ class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
 
     @property
     def state(self) -> Literal["reserved", "submitted", "discarded"]:
-        """What became of the sample; closing its ring discards it."""
+        """Whether the sample is reserved, submitted or discarded; closing its ring discards it."""
 
     def submit(self) -> None:
-        """Submit the sample: from now on it is the kernel's.
+        """Submit the sample: hand it to the kernel.
 
         May be called from several threads.
 
         Raises:
-            SampleError: It was submitted or discarded before, or reserved by the parent of this
-                process.
-            BufferError: A view of it is still alive; it stays reserved.
+            SampleError: The sample was submitted or discarded already, or was reserved in the
+                parent process.
+            BufferError: A view of the sample is still alive. The sample stays reserved.
 
         Example:
             ```python
@@ -378,7 +385,7 @@ class Sample(_Buffer):  # type: ignore[misc,unused-ignore]
         """
 
     def discard(self) -> None:
-        """Discard the sample: the kernel skips it, and its room comes back with the next drain.
+        """Discard the sample: the kernel skips it, and the next drain frees its room.
 
         May be called from several threads.
 

@@ -139,7 +139,7 @@ async def when_room(
     if not -1 <= timeout_ms <= TIMEOUT_MAX_MS:
         raise BadTimeout(
             errno.EINVAL,
-            f"timeout_ms is -1 (wait without end), 0 (do not wait) or up to {TIMEOUT_MAX_MS} ms",
+            f"timeout_ms must be -1 (wait forever), 0 (do not wait) or at most {TIMEOUT_MAX_MS}",
         )
     line = find_line(ring) if lines and timeout_ms else None
     try:

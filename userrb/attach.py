@@ -67,7 +67,7 @@ def attach(
         return link(words, lambda: lib.bpf_program__attach_xdp(handle, index))
     if program.type == "sched_cls":
         return to_tc(fd, index, egress, words)
-    raise BpfError(errno.EINVAL, f"{words}: only xdp and tc programs go to an interface")
+    raise BpfError(errno.EINVAL, f"{words}: only xdp and tc programs attach to an interface")
 
 
 def link(words: str, call: Callable[[], CData]) -> CData:
@@ -96,7 +96,7 @@ def to_tracepoint(program: Named, handle: CData, target: str, words: str) -> CDa
         event = encode(name)
         return link(words, lambda: lib.bpf_program__attach_raw_tracepoint(handle, event))
     if not slash:
-        raise BpfError(errno.EINVAL, f"{words}: it takes a category, as in 'sched/sched_switch'")
+        raise BpfError(errno.EINVAL, f"{words}: it needs a category, as in 'sched/sched_switch'")
     words = tracefs_hint(words)
     return link(
         words,
@@ -139,9 +139,7 @@ def to_cgroup(handle: CData, target: str | os.PathLike[str], words: str) -> CDat
     except BpfError as error:
         if error.errno != errno.EBADF:
             raise
-        raise BpfError(
-            errno.EBADF, f"{words}: that is no folder of a cgroup of version 2"
-        ) from None
+        raise BpfError(errno.EBADF, f"{words}: not the folder of a cgroup of version 2") from None
 
 
 def to_tc(fd: int, index: int, egress: bool, words: str) -> object:

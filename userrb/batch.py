@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 class Batch(Taken):
     """The samples that waited in a `RingBuffer`, in their order: a sequence of memoryviews.
 
-    Nothing is copied: a view shows the ring's memory, read-only, until the ring goes on with the
-    next call that takes samples, or is closed. Then the views are released, and the batch is no
-    longer of use. `RingBuffer.batch` and its kin make batches.
+    Nothing is copied: the views show the ring's memory, read-only. The next call that takes
+    samples, and closing the ring, release them and end the batch. `RingBuffer.batch` and
+    `batch_async` return batches.
 
-    Not to be used by several threads.
+    Do not use a batch in several threads.
 
     Raises:
-        SampleError: The ring has gone on.
-        IndexError: There are fewer samples.
+        SampleError: The batch has ended.
+        IndexError: The batch has fewer samples.
     """
 
     __slots__ = ()
@@ -44,7 +44,7 @@ class Batch(Taken):
             return [self[i] for i in range(*index.indices(self._count))]
         number = operator.index(index)
         if not -self._count <= number < self._count:
-            raise IndexError(f"a batch of {self._count} samples has none at {number}")
+            raise IndexError(f"no sample {number} in a batch of {self._count}")
         view = self._open().view(number % self._count)
         self._views.append(view)
         return view
@@ -54,25 +54,25 @@ class Batch(Taken):
 
     @property
     def lengths(self) -> list[int]:
-        """The bytes of each sample."""
+        """The size of each sample in bytes."""
         return memoryview(self._open().reader.lengths()).cast("I").tolist()
 
     def tobytes(self) -> bytes:
-        """Return a copy of all samples, one behind the other, without headers and padding."""
+        """Return a copy of all samples in a row, without headers and padding."""
         return self._open().reader.copy()
 
     def array(self, dtype: DTypeLike) -> np.ndarray[Any, Any]:
-        """Return the samples as a NumPy array, if each is a record of this type.
+        """Return the samples as a NumPy array of one record each.
 
-        The array shows the ring's memory where the samples stand at equal distances, and is a copy
-        where discarded ones are between them. Delete it before the ring goes on: `BufferError`.
+        The array shows the ring's memory, or is a copy if there are discarded samples between them.
+        Delete it before you take more samples, or that raises `BufferError`.
 
         Args:
-            dtype: What a sample is, for example `bpf.structs["event"].dtype`.
+            dtype: The type of a sample, for example `bpf.structs["event"].dtype`.
 
         Raises:
             ImportError: NumPy is not installed.
-            ValueError: A sample has another size.
+            ValueError: A sample has another size than the type.
         """
         import numpy as np  # noqa: PLC0415 - only who asks for an array needs NumPy
 
@@ -82,7 +82,7 @@ class Batch(Taken):
         lengths = np.frombuffer(memory.reader.lengths(), np.uint32)
         starts = np.frombuffer(memory.reader.starts(), np.uint32).astype(np.int64)
         if wrong := lengths[lengths != kind.itemsize].tolist():
-            raise ValueError(f"a record has {kind.itemsize} bytes, and a sample {wrong[0]}")
+            raise ValueError(f"the type has {kind.itemsize} bytes, but a sample has {wrong[0]}")
         step = (8 + kind.itemsize + 7) // 8 * 8
         distances = (starts - starts[0]) % memory.size
         if (distances != np.arange(self._count, dtype=np.int64) * step).any():
@@ -93,7 +93,7 @@ class Batch(Taken):
     def _open(self) -> Memory:
         memory = self._memory
         if memory is None:
-            raise SampleError("the ring has gone on, and the batch was released")
+            raise SampleError("the batch has ended: more samples were taken, or the ring closed")
         return memory
 
     def _release(self) -> None:

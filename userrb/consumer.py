@@ -32,16 +32,16 @@ BATCH_MAX = 8192
 class RingBuffer(Unique):
     """The consumer's end of a `BPF_MAP_TYPE_RINGBUF`, through which BPF programs answer.
 
-    Iterate over it, or take all that waits with one call: `batch`. A sample is a read-only
-    memoryview of the ring's memory. It is consumed, and the view released, when the ring goes on:
-    with the next sample, batch or callback, or when it is closed. A view that you made of it
-    yourself, a slice or a NumPy array, has to be gone by then, or the ring stays where it is and
-    raises `BufferError`: what it shows would be overwritten. `bytes(sample)` is a copy.
+    Iterate over it, or take all waiting samples with one call, `batch`. A sample is a read-only
+    memoryview of the ring's memory. When you take the next sample or batch, or close the ring, the
+    previous one is consumed and its view released. Delete views of your own, such as a slice or a
+    NumPy array, before that: otherwise the call raises `BufferError` and takes nothing, because the
+    kernel could overwrite what they show. `bytes(sample)` makes a copy.
 
-    Waits sleep, with the GIL released, and hear signals: Ctrl-C ends them. Samples that are
-    submitted with `BPF_RB_NO_WAKEUP` are noticed within 20 ms.
+    Waits sleep and release the GIL, and Ctrl-C ends them. Samples that the BPF program submits with
+    `BPF_RB_NO_WAKEUP` are noticed within 20 ms.
 
-    A ring is for one thread or task at a time, and for one process; any thread may close it, which
+    A ring is for one process, and for one thread or task at a time. Any thread may close it: that
     ends waits with `RingClosed`, and loops without an error.
 
     Args:
@@ -49,15 +49,15 @@ class RingBuffer(Unique):
             map. The ring keeps a duplicate of the descriptor.
 
     Attributes:
-        size: Bytes of the ring's data area.
+        size: Size of the ring's data area in bytes.
 
     Raises:
-        WrongMapType: The map is no kernel ring buffer, or the descriptor no map.
+        WrongMapType: The map is not a `BPF_MAP_TYPE_RINGBUF`, or the descriptor is not a map.
         ObjectNotFound: Nothing is pinned at the path.
         NotPermitted: The process may not open the map.
 
-    Source: as `ring_buffer__new`, `ring_buffer__poll` and `ring_buffer__consume` of libbpf, with a
-    wait of its own.
+    Source: works like `ring_buffer__new`, `ring_buffer__poll` and `ring_buffer__consume` of libbpf,
+    but waits differently.
     """
 
     def __init__(self, map: HasFileno | int | str | os.PathLike[str]) -> None:  # noqa: A002
@@ -77,7 +77,7 @@ class RingBuffer(Unique):
 
     @property
     def producer_position(self) -> int:
-        """Bytes that were ever reserved by BPF programs, headers and padding included.
+        """Bytes that BPF programs ever reserved, headers and padding included.
 
         Raises:
             RingClosed: The ring is closed.
@@ -86,7 +86,7 @@ class RingBuffer(Unique):
 
     @property
     def consumer_position(self) -> int:
-        """Bytes that were ever consumed, headers and padding included.
+        """Bytes ever consumed, headers and padding included.
 
         Raises:
             RingClosed: The ring is closed.
@@ -96,7 +96,7 @@ class RingBuffer(Unique):
     def fileno(self) -> int:
         """Return the ring's own descriptor of the map, valid until the ring is closed.
 
-        It is readable while samples wait: for an event loop of another kind.
+        It is readable while samples wait, so you can watch it in an event loop of your own.
 
         Raises:
             RingClosed: The ring is closed.
@@ -105,19 +105,19 @@ class RingBuffer(Unique):
         return self._map.number
 
     def batch(self, timeout_ms: SupportsIndex = 0) -> Batch:
-        """Take all samples that wait, at most 8192; the quickest way for many.
+        """Take all waiting samples, at most 8192. This is the fastest way to read many.
 
         Args:
-            timeout_ms: How long to wait for the first one, in milliseconds; 0, the default, does
-                not wait, -1 waits without end.
+            timeout_ms: The longest time to wait for the first one, in milliseconds; 0, the default,
+                does not wait, -1 waits forever.
 
         Returns:
-            The samples; none, if the time was over.
+            The samples; an empty batch if none came in time.
 
         Raises:
-            BadTimeout: `EINVAL`, the timeout is none of the above.
-            BufferError: A view of an earlier sample is still alive; nothing was taken.
-            RingClosed: The ring is closed, or another thread closed it meanwhile.
+            BadTimeout: `EINVAL`: the timeout is less than -1, or too large.
+            BufferError: A view of an earlier sample is still alive. Nothing was taken.
+            RingClosed: The ring is closed, or another thread closed it during the wait.
 
         Example:
             ```python
@@ -141,12 +141,12 @@ class RingBuffer(Unique):
         return self._take(BATCH_MAX, parse_timeout(timeout_ms))
 
     async def batch_async(self, timeout_ms: SupportsIndex = -1) -> Batch:
-        """Take all samples that wait, as `batch` does; where there are none, the task waits.
+        """Take all waiting samples, as `batch` does; if there are none, the task waits.
 
-        A task that is cancelled while it waits has taken nothing.
+        If you cancel a task while it waits, it has taken nothing.
 
         Args:
-            timeout_ms: As for `batch`; without one, it waits without end.
+            timeout_ms: As for `batch`; the default waits forever.
 
         Raises:
             BadTimeout, BufferError, RingClosed: As for `batch`.
@@ -166,15 +166,15 @@ class RingBuffer(Unique):
         return await self._take_async(BATCH_MAX, parse_timeout(timeout_ms))
 
     def poll(self, callback: Callable[[memoryview], object], timeout_ms: SupportsIndex = -1) -> int:
-        """Call a function for each sample that waits; where there are none, it waits for some.
+        """Call a function for each waiting sample; if there are none, wait for the first.
 
         Args:
-            callback: Is called with a memoryview, which is released when it returns. If it raises,
-                the sample is consumed, those behind it stay, and the exception goes on.
-            timeout_ms: As for `batch`; without one, it waits without end.
+            callback: The function. It gets a memoryview, which is released when it returns. If it
+                raises, its sample is consumed, later ones stay, and `poll` raises the same.
+            timeout_ms: As for `batch`; the default waits forever.
 
         Returns:
-            How many samples there were; 0, if the time was over.
+            How many samples there were; 0 if none came in time.
 
         Raises:
             BadTimeout, BufferError, RingClosed: As for `batch`.
@@ -189,7 +189,8 @@ class RingBuffer(Unique):
                     assert answers.poll(lambda sample: print(bytes(sample))) == 2
             ```
 
-        Source: as `ring_buffer__poll` of libbpf, and with a timeout of 0 as `ring_buffer__consume`.
+        Source: works like `ring_buffer__poll` of libbpf; with a timeout of 0, like
+        `ring_buffer__consume`.
         """
         taken = self._take(1, parse_timeout(timeout_ms))
         memory = self._open()
@@ -211,13 +212,13 @@ class RingBuffer(Unique):
         return count
 
     def samples(self, timeout_ms: SupportsIndex = -1) -> Iterator[memoryview]:
-        """Iterate over the samples, and wait for the next one where there is none.
+        """Iterate over the samples; if there are none, wait for the next one.
 
-        The loop ends when no sample has come for as long as the timeout, or when the ring is
-        closed. `for sample in ring` is the same without a timeout.
+        The loop ends when no sample came within the timeout, or when the ring is closed.
+        `for sample in ring` does the same without a timeout.
 
         Args:
-            timeout_ms: As for `batch`, for each sample; without one, it waits without end.
+            timeout_ms: As for `batch`, for each sample; the default waits forever.
 
         Raises:
             BadTimeout, BufferError: As for `batch`.
@@ -244,9 +245,9 @@ class RingBuffer(Unique):
             return
 
     async def samples_async(self, timeout_ms: SupportsIndex = -1) -> AsyncIterator[memoryview]:
-        """Iterate over the samples as `samples` does; meanwhile the event loop goes on.
+        """Iterate over the samples as `samples` does, while the event loop runs other tasks.
 
-        `async for sample in ring` is the same without a timeout.
+        `async for sample in ring` does the same without a timeout.
 
         Args:
             timeout_ms: As for `samples`.
@@ -286,13 +287,13 @@ class RingBuffer(Unique):
         return self.samples_async()
 
     def close(self) -> None:
-        """Close the ring; may be called again, from any thread, and from a signal handler.
+        """Close the ring. You may call it again, from any thread, and from a signal handler.
 
-        Samples that this thread took last are consumed, and their views released. Where another
-        thread took them, or where a view of your own is alive, nothing is lost either: the views
-        stay readable, and the samples are there for who opens the ring next.
+        It consumes the samples that this thread took last, and releases their views. If another
+        thread took them, or if a view of your own is alive, it does not consume them: the views
+        stay readable, and whoever opens the ring next gets these samples again.
 
-        Source: as `ring_buffer__free` of libbpf.
+        Source: works like `ring_buffer__free` of libbpf.
         """
         memory, self._memory = self._memory, None  # so that no other thread takes anything now
         if memory is not None and memory.reader.mine:
@@ -379,8 +380,8 @@ class RingBuffer(Unique):
 def refuse() -> NoReturn:
     """Raise because of a view that would show what comes next."""
     raise BufferError(
-        "a view of a sample is still alive: release it (or delete what holds it) before the ring "
-        "goes on"
+        "a view of a sample is still alive: release it, or delete what holds it, before you take "
+        "more samples"
     ) from None
 
 
@@ -388,7 +389,7 @@ def open_map(map_: HasFileno | int | str | os.PathLike[str]) -> Descriptor:
     """Return a descriptor of a map's own.
 
     Raises:
-        TypeError: That is no map.
+        TypeError: It is not a map.
         ObjectNotFound, NotPermitted, BpfError: A pinned map cannot be opened.
     """
     if isinstance(map_, (str, os.PathLike)):
@@ -408,12 +409,12 @@ def parse_timeout(timeout_ms: SupportsIndex) -> int:
     """Return a timeout in milliseconds.
 
     Raises:
-        BadTimeout: It is none.
+        BadTimeout: It is invalid.
     """
     timeout = operator.index(timeout_ms)
     if not -1 <= timeout <= TIMEOUT_MAX_MS:
         raise BadTimeout(
             errno.EINVAL,
-            f"timeout_ms is -1 (wait without end), 0 (do not wait) or up to {TIMEOUT_MAX_MS} ms",
+            f"timeout_ms must be -1 (wait forever), 0 (do not wait) or at most {TIMEOUT_MAX_MS}",
         )
     return timeout

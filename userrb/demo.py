@@ -97,7 +97,7 @@ class Tally:
         taken = self.program.test_run().retval
         elapsed = time.perf_counter_ns() - start
         if taken < 0:
-            raise CannotRun(f"the BPF program refused what it found: it returned {taken}")
+            raise CannotRun(f"the BPF program found a wrong number: it returned {taken}")
         self.taken += taken
         if taken == 1:  # the other thread's drain had the rest
             self.say("drain", "the BPF program took 1 sample")
@@ -132,7 +132,7 @@ def load() -> BpfObject:
     if sys.byteorder != "little":
         raise CannotRun(
             "the BPF object that ships with the package is for little-endian machines, and this "
-            "one is big-endian; the package itself works here, with objects of your own"
+            "one is big-endian; the package itself works here, with BPF objects of your own"
         )
     return BpfObject(OBJECT)
 
@@ -171,7 +171,7 @@ def demonstrate() -> None:
         tally.wait_for_room()
         tally.drain()
         if tally.sent != tally.taken:
-            raise CannotRun(f"{tally.sent:,} samples were sent, and {tally.taken:,} arrived")
+            raise CannotRun(f"{tally.sent:,} samples were sent, but {tally.taken:,} arrived")
         print(f"\n{tally.sent:,} samples sent, {tally.taken:,} taken by the kernel, in order.")
 
 

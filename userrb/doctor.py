@@ -66,21 +66,21 @@ def check_kernel(refusal: int) -> Check:
         refusal: The errno of creating such a map, or 0.
     """
     linux = f"Linux {os.uname().release}, {platform.machine()}"
-    upgrade = "it takes Linux 6.1 or newer, as in Debian 12, Ubuntu 24.04 and Fedora 38"
+    upgrade = "you need Linux 6.1 or newer, as in Debian 12, Ubuntu 24.04 and Fedora 38"
     if refusal == 0:
         return Check("kernel", "ok", f"{linux}: has the user ring buffer (a map was created)")
     if refusal == errno.EINVAL:
         return Check("kernel", "missing", f"{linux}: has no user ring buffer", upgrade)
     if refusal == errno.ENOSYS:
         found = f"{linux}: has no bpf() call at all"
-        return Check("kernel", "missing", found, f"it takes CONFIG_BPF_SYSCALL=y; {upgrade}")
+        return Check("kernel", "missing", found, f"build it with CONFIG_BPF_SYSCALL=y; {upgrade}")
     if refusal not in REFUSED:
         found = f"{linux}: creating a map failed: {os.strerror(refusal)}"
-        return Check("kernel", "missing", found, "look into the kernel's log: sudo dmesg")
+        return Check("kernel", "missing", found, "look at the kernel's log: sudo dmesg")
     if machine.kernel_release() >= FIRST_RELEASE:
-        found = f"{linux}: new enough by its release; this user may not try it"
+        found = f"{linux}: new enough by its version; this user may not try to create a map"
         return Check("kernel", "ok", found)
-    found = f"{linux}: too old by its release; this user may not try it"
+    found = f"{linux}: too old by its version; this user may not try to create a map"
     return Check("kernel", "missing", found, upgrade)
 
 
@@ -103,7 +103,7 @@ def privilege_remedy() -> str:
     """Return how this process would get the right to use BPF."""
     if machine.in_user_namespace():
         return (
-            "what root may do in a user namespace does not count for BPF: run it outside, as root "
+            "BPF ignores the rights of root in a user namespace: run this outside, as root "
             "on the host (rootless containers are user namespaces too)"
         )
     if machine.container():
@@ -129,7 +129,7 @@ def check_privilege(refusal: int) -> Check:
     else:
         allowed = bool(held & {"CAP_BPF", "CAP_SYS_ADMIN"}) and refusal not in REFUSED
         names = ", ".join(sorted(held))
-        found = f"{who()}, with {names or 'no capability that BPF asks for'}"
+        found = f"{who()}, with {names or 'no capability that BPF needs'}"
     if allowed:
         return Check("privilege", "ok", found)
     return Check("privilege", "missing", found, privilege_remedy())
@@ -150,13 +150,13 @@ def check_ring() -> Check:
         remedy = "see the lines above" if isinstance(error, NotPermitted) else verdict(error.log)
         return Check("ring", "missing", found, remedy)
     if taken != 1:
-        return Check("ring", "missing", f"one sample was sent, and the kernel returned {taken}")
+        return Check("ring", "missing", f"one sample was sent, but the kernel returned {taken}")
     found = "a sample was written, and a BPF program in the kernel took it"
     return Check("ring", "ok", found)
 
 
 def verdict(text: str) -> str:
-    """Return the verifier's verdict from libbpf's log, or else the log's first line."""
+    """Return the verifier's verdict from libbpf's log, or the log's first line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line, after in pairwise(lines):
         if after.startswith("processed ") and "insns" in after:
@@ -204,7 +204,7 @@ def check_lockdown() -> Check:
             "lockdown",
             "optional",
             "confidentiality: BPF programs may not read the kernel's memory",
-            "the ring works all the same; Secure Boot or the kernel's command line has set this",
+            "the ring works nevertheless; Secure Boot or the kernel's command line has set this",
         )
     return Check("lockdown", "ok", mode)
 
@@ -219,14 +219,14 @@ def check_clang() -> Check:
         )
     number = machine.version_of(machine.output(path, "--version"))
     if number is None:
-        return Check("clang", "optional", f"{path} does not run; {purpose}", "install it anew")
+        return Check("clang", "optional", f"{path} does not run; {purpose}", "install it again")
     command = (path, "-target", "bpf", "-x", "c", "-c", "-o", os.devnull, "-")
     if machine.output(*command, text="int x;") is None:
         return Check(
             "clang",
             "optional",
             f"{number} ({path}) cannot compile for bpf; {purpose}",
-            f"take a clang with the bpf target; {install('clang', 'clang', 'clang')}",
+            f"use a clang with the bpf target; {install('clang', 'clang', 'clang')}",
         )
     return Check("clang", "ok", f"{number} ({path}), with the bpf target")
 
@@ -261,7 +261,7 @@ def check_bpftool() -> Check:
     number = machine.version_of(machine.output(path, "version"))
     if number is None:
         return Check(
-            "bpftool", "optional", f"{path} does not run; {purpose}", "it must fit the kernel"
+            "bpftool", "optional", f"{path} does not run; {purpose}", "it must match the kernel"
         )
     return Check("bpftool", "ok", f"{number} ({path})")
 
@@ -282,7 +282,7 @@ def check_vm() -> Check:
         )
     number = machine.version_of(machine.output(path, "--version"))
     if number is None:
-        return Check("VM", "optional", f"{path} does not run; {purpose}", "install it anew")
+        return Check("VM", "optional", f"{path} does not run; {purpose}", "install it again")
     speed = {
         "none": "no /dev/kvm: it emulates, which is slower",
         "closed": "/dev/kvm is not open to this user (group kvm): it emulates, which is slower",

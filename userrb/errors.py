@@ -1,8 +1,8 @@
-"""Every exception that the package raises of its own.
+"""The package's own exceptions.
 
 ```text
 Error
-├── BpfError (OSError)             the kernel or libbpf refused: errno, and libbpf's log
+├── BpfError (OSError)             the kernel or libbpf refused; has errno and libbpf's log
 │   ├── ObjectNotFound (FileNotFoundError)
 │   ├── NotPermitted (PermissionError)
 │   ├── KernelTooOld
@@ -10,28 +10,29 @@ Error
 │   ├── WrongMapType
 │   ├── PinExists (FileExistsError)
 │   ├── RingFull                   ENOSPC: no room
-│   │   └── RingTimeout (TimeoutError)      nor any within the timeout
-│   ├── SampleTooLarge             E2BIG: never any room
+│   │   └── RingTimeout (TimeoutError)      no room within the timeout
+│   ├── SampleTooLarge             E2BIG: there can never be room
 │   └── BadTimeout (ValueError)    EINVAL
 ├── RingClosed (ValueError)
 ├── ObjectClosed (ValueError)
-└── SampleError (ValueError)       submitted or discarded before, or another ring's
-    └── SampleLost (RingClosed)    discarded when the ring was closed
+└── SampleError (ValueError)       submitted or discarded already, or another ring's
+    └── SampleLost (RingClosed)    discarded because the ring was closed
 ```
 
-A view that is still alive where its memory would go away is Python's own `BufferError`.
+A call that would take away the memory of a view that is still alive raises Python's own
+`BufferError`.
 """
 
 from __future__ import annotations
 
 
 class Error(Exception):
-    """Base of every exception of this package.
+    """The base class of the package's exceptions.
 
     Attributes:
-        submitted: How many records of a batch were submitted before `submit_many` or
-            `submit_many_async` raised this; 0 for any other call. What is not of this package, such
-            as `KeyboardInterrupt`, gets the attribute as well when it ends one of them.
+        submitted: How many records `submit_many` or `submit_many_async` had submitted when it
+            raised this; 0 for any other call. Other exceptions that end these two calls, such as
+            `KeyboardInterrupt`, get the attribute as well.
     """
 
     submitted: int = 0
@@ -41,7 +42,7 @@ class BpfError(Error, OSError):
     """The kernel or libbpf refused a call.
 
     Attributes:
-        errno: As the kernel or libbpf set it (libbpf's own errors begin at 4000).
+        errno: The error number of the kernel or libbpf (libbpf's own begin at 4000).
         log: What libbpf printed during the call, the verifier's log included; may be empty.
     """
 
@@ -49,27 +50,27 @@ class BpfError(Error, OSError):
 
 
 class ObjectNotFound(BpfError, FileNotFoundError):
-    """There is no such file, or nothing is pinned at this path (`ENOENT`)."""
+    """The file does not exist, or nothing is pinned at the path (`ENOENT`)."""
 
 
 class NotPermitted(BpfError, PermissionError):
-    """The process may not do this (`EPERM`, `EACCES`): BPF needs root, or `CAP_BPF` and friends."""
+    """The process may not do this (`EPERM`, `EACCES`): it needs root, or `CAP_BPF` and others."""
 
 
 class KernelTooOld(BpfError):
-    """The running kernel has no user ring buffer: it came with Linux 6.1."""
+    """The running kernel has no user ring buffer, which came with Linux 6.1."""
 
 
 class LoadError(BpfError):
-    """The file is no BPF object, or the kernel refused a map or a program of it; see `log`."""
+    """The file is not a BPF object, or the kernel refused a map or a program of it; see `log`."""
 
 
 class PinExists(BpfError, FileExistsError):
-    """Something is at the path where a map was to be pinned (`EEXIST`)."""
+    """The path at which you pin a map exists already (`EEXIST`)."""
 
 
 class WrongMapType(BpfError):
-    """The map exists, but it is not a `BPF_MAP_TYPE_USER_RINGBUF` (`EINVAL`)."""
+    """The map is not of the type that the ring needs (`EINVAL`)."""
 
 
 class RingFull(BpfError):
@@ -77,19 +78,19 @@ class RingFull(BpfError):
 
 
 class RingTimeout(RingFull, TimeoutError):
-    """The ring had no room for the sample within the timeout, which was not 0 (`ENOSPC`)."""
+    """The ring had no room for the sample within a timeout other than 0 (`ENOSPC`)."""
 
 
 class SampleTooLarge(BpfError):
-    """No drain can ever make room for the sample, or the kernel could not drain it (`E2BIG`)."""
+    """The sample can never fit into the ring, or the kernel could not drain it (`E2BIG`)."""
 
 
 class BadTimeout(BpfError, ValueError):
-    """A timeout is neither -1, nor 0, nor a number of milliseconds that fits an int (`EINVAL`)."""
+    """The timeout is less than -1, or does not fit a C `int` (`EINVAL`)."""
 
 
 class RingClosed(Error, ValueError):
-    """The ring is closed, or was closed while the call waited."""
+    """The ring is closed, or was closed during the wait."""
 
 
 class ObjectClosed(Error, ValueError):
@@ -97,8 +98,8 @@ class ObjectClosed(Error, ValueError):
 
 
 class SampleError(Error, ValueError):
-    """The sample was submitted or discarded before, or was reserved elsewhere."""
+    """The sample was submitted or discarded already, or belongs to another ring or process."""
 
 
 class SampleLost(SampleError, RingClosed):
-    """The ring was closed while the sample was reserved, which discarded it."""
+    """The ring was closed while the sample was reserved; that discarded the sample."""

@@ -22,21 +22,21 @@ class Readable(Protocol):
 
 
 class Fields:
-    """The fields of one record. Arrays are tuples, char arrays bytes, structs again fields.
+    """The fields of one record. Arrays are tuples, char arrays are bytes, and structs are `Fields`.
 
-    A field is an attribute (`fields.pid`) and an item (`fields["pid"]`): an item works with any
-    name, also with one that Python keeps for itself, such as `class`. Iterating gives the names.
+    Each field is an attribute (`fields.pid`) and an item (`fields["pid"]`). Use the item if the
+    name is a keyword in Python, such as `class`. Iterating gives the names.
 
-    A flexible array at the end of a struct goes on to the end of the buffer; it is empty where the
+    A flexible array at the end of a struct extends to the end of the buffer; it is empty if the
     buffer ends with the struct.
 
     Reading and writing raise what the buffer raises: `SampleError` after submit, `TypeError` for
     bytes, which cannot be written.
 
     Raises:
-        AttributeError: There is no such field (`KeyError` for an item), or a struct is given
-            something that is neither a dict nor a record of the kind.
-        ValueError: The value does not fit the field, or the field lies beyond the buffer.
+        AttributeError: There is no such field (`KeyError` for an item), or the value of a struct is
+            neither a dict nor a record of the same layout.
+        ValueError: The value does not fit the field, or the field is beyond the buffer.
     """
 
     __slots__ = ("_buffer", "_offset", "_struct")

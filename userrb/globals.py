@@ -63,17 +63,17 @@ class Section:
 
 
 class Globals(Unique):
-    """The global variables of a loaded `BpfObject` by name, typed as its BTF says.
+    """The global variables of a loaded `BpfObject` by name, with the types in its BTF.
 
-    Reading and writing go to the memory that the BPF programs use. A struct is `Fields`, which
-    write through; to set all of it, a dict. Whether a variable of more than 8 bytes changes at once
-    is not promised. May be used from several threads.
+    You read and write the memory that the BPF programs use. A struct is `Fields`; writing one of
+    them writes to the variable. To set the whole struct, assign a dict. A variable of more than 8
+    bytes may change in several steps. May be used from several threads.
 
     Raises:
         KeyError: The object has no such variable.
         ValueError: The value does not fit.
-        TypeError: The variable cannot be written: it is `const`, or static in a section of nothing
-            but static ones. Before the load it can: `BpfObject(path, globals={...})`.
+        TypeError: The variable is read-only: it is `const`, or in a section with only static
+            variables. Set it before the load: `BpfObject(path, globals={...})`.
         ObjectClosed: The object is closed.
     """
 

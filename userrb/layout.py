@@ -27,16 +27,16 @@ class Field:
     """A member of a struct or union.
 
     Attributes:
-        name: As in the source; the members of an anonymous struct or union count as its parent's.
+        name: As in the source. The members of an anonymous struct or union belong to its parent.
         offset: Bytes from the start of the struct.
-        size: Bytes, of an array all of it.
-        code: Of a number its code in Python's `struct` (`"I"`); `"s"` for a char array.
-        shape: Lengths of an array, outermost first; empty for one value. A char array's last
-            length is in its size instead.
-        struct: The layout of the value, where that is a struct or union.
-        bits: Of a bit-field, its first bit (counted from the lowest of the `size` bytes at
-            `offset`) and its width.
-        stride: Of a flexible array, the bytes of one item; else 0.
+        size: Size in bytes, of the whole array if it is one.
+        code: The code of a number in Python's `struct` (`"I"`); `"s"` for a char array.
+        shape: The lengths of an array, outermost first; empty for a single value. The last length
+            of a char array is in its size instead.
+        struct: The layout of the value if it is a struct or union.
+        bits: The first bit of a bit-field (counted from the lowest of the `size` bytes at
+            `offset`), and its width.
+        stride: The bytes of one item of a flexible array; otherwise 0.
     """
 
     name: str
@@ -55,30 +55,30 @@ class Field:
 
     @property
     def code_size(self) -> int:
-        """Bytes of what the code stands for."""
+        """Bytes of one value in Python's `struct`."""
         return python_struct.calcsize("=" + self.code)
 
     @cached_property
     def packer(self) -> python_struct.Struct:
-        """Python's `struct` of all values; of a number or an array of them."""
+        """The `struct.Struct` that packs a number, or all numbers of an array."""
         return python_struct.Struct(f"={prod(self.shape)}{self.code}")
 
     def __reduce__(self) -> tuple[type[Field], tuple[Any, ...]]:
         return Field, tuple(getattr(self, part.name) for part in fields(self))
 
     def of_length(self, length: int) -> Field:
-        """Return a flexible array as one of this length."""
+        """Return the member as an array of this length, if it is a flexible array."""
         shape = (length, *self.shape[1:]) if self.shape else ()
         return replace(self, size=length * self.stride, shape=shape, stride=0)
 
 
 @dataclass(frozen=True)
 class Struct:
-    """The layout of a struct or union, as the BPF compiler laid it out: `BpfObject.structs`.
+    """The layout of a C struct or union, from `BpfObject.structs`.
 
     Attributes:
         name: As in the source; empty for an anonymous one.
-        size: Bytes, padding included: what to reserve.
+        size: Size in bytes, padding included. Reserve a sample of this size.
         fields: The members by name.
 
     Example:
@@ -104,20 +104,20 @@ class Struct:
     fields: Mapping[str, Field] = field(repr=False)
 
     def at(self, buffer: Readable | Bytes, offset: int = 0) -> Fields:
-        """Names the fields of a record in a sample, or in any other bytes.
+        """Return the fields of a record in a sample or another buffer, to read and write them.
 
-        It holds no view of a sample: the sample can be submitted while it is there, and refuses
-        from then on. So do the fields of a memoryview when that is released.
+        They do not keep a view of a sample: you can submit it while you have them. After that, they
+        raise `SampleError`. The fields of a memoryview end when you release it.
 
         Args:
-            buffer: A `Sample`, a `bytearray`, a memoryview; to read, `bytes` as well.
+            buffer: A `Sample`, a `bytearray` or a memoryview; to read, also `bytes`.
             offset: Byte at which the record begins.
 
         Raises:
             ValueError: The offset is negative.
         """
         if offset < 0:
-            raise ValueError(f"a record begins at a byte from 0 on, not at {offset}")
+            raise ValueError(f"a record begins at byte 0 or later, not at {offset}")
         readable = cast("Readable", buffer)
         if not isinstance(buffer, (Sample, bytes, bytearray)):
             with contextlib.suppress(TypeError):  # no buffer, but what can be sliced
@@ -127,16 +127,17 @@ class Struct:
         return Fields(self, readable, offset)
 
     def pack(self, record: Mapping[str, Any] | None = None, /, **values: Any) -> bytes:  # noqa: ANN401 - a field may be anything
-        """Return a record with these fields, and zeros elsewhere.
+        """Return the bytes of a record with these fields, and zeros elsewhere.
 
         Args:
-            record: Fields by name: for names that Python keeps for itself, such as `class`.
+            record: Fields by name, for names that are keywords in Python, such as `class`.
             **values: Fields by name. A struct is a dict of its fields; an array is any sequence of
-                its length; a flexible array may have any length, and makes the record longer.
+                its length. A flexible array may have any length, and makes the record longer.
 
         Raises:
-            AttributeError: There is no such field, or a struct is given no record.
-            ValueError: A value does not fit its field: too large, too long, of another type.
+            AttributeError: There is no such field, or the value of a struct is not a dict.
+            ValueError: A value does not fit its field: it is too large or too long, or of another
+                type.
         """
         if fast := self._flat and self._flat.compile(self._pack):
             # Stands before the method from now on, and takes a tenth of its time.
@@ -159,10 +160,10 @@ class Struct:
         return Struct, (self.name, self.size, self.fields)
 
     def unpack(self, data: Bytes, offset: int = 0) -> dict[str, Any]:
-        """Return the fields of a record in any bytes as a dict, and structs in it as dicts too.
+        """Return the fields of a record as a dict, with a dict for each struct in it.
 
         Args:
-            data: Bytes, a `Sample`, a memoryview.
+            data: Bytes, a `Sample` or a memoryview.
             offset: Byte at which the record begins.
 
         Raises:
@@ -177,7 +178,7 @@ class Struct:
         if offset < 0 or len(raw) - offset < self.size:
             raise ValueError(
                 f"a record of struct {self.name} at byte {offset} has {self.size} bytes, "
-                f"and the data have {len(raw)}"
+                f"but the data have {len(raw)}"
             )
         named = Fields(self, raw, offset)
         return {name: plain(named[name]) for name in self.fields}
@@ -202,11 +203,11 @@ class Struct:
 
     @cached_property
     def dtype(self) -> np.dtype[np.void]:
-        """The layout as a NumPy dtype, offsets and padding included, for `submit_many`.
+        """The layout as a NumPy dtype, with offsets and padding, for `submit_many`.
 
         Raises:
             ImportError: NumPy is not installed.
-            ValueError: The struct has a bit-field, for which NumPy has no type.
+            ValueError: The struct has a bit-field, which NumPy does not support.
         """
         import numpy as np  # noqa: PLC0415 - only who asks for a dtype needs NumPy
 

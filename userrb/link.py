@@ -36,13 +36,13 @@ def of_libbpf(handle: CData) -> CData:
 
 
 class BpfLink(Unique):
-    """What `BpfProgram.attach` returns: the program runs on its event until this is closed.
+    """An attached program, from `BpfProgram.attach`. It runs on its event until you close this.
 
-    Use it as a context manager, or close it; dropped, it is closed. May be used from several
+    Use it as a context manager, or close it. If you drop it, it is closed. May be used from several
     threads.
 
     Attributes:
-        program: The attached program's name.
+        program: The name of the attached program.
     """
 
     __slots__ = ("_owner", "program")
@@ -58,7 +58,7 @@ class BpfLink(Unique):
         return self._owner is None
 
     def close(self) -> None:
-        """Detaches the program; may be called again.
+        """Detach the program. You may call it again.
 
         Source: `bpf_link__destroy` of libbpf.
         """

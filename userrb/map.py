@@ -26,27 +26,27 @@ ARRAY_KEY = Field("key", 0, 4, "I")
 
 
 class BpfMap(Unique):
-    """A map of a loaded `BpfObject`, used as a dict is: `map[key]`, `in`, `del`, iteration, `len`.
+    """A map of a loaded `BpfObject`. Use it like a dict: `map[key]`, `in`, `del`, iteration, `len`.
 
-    Keys and values are what the map's BTF says (`__type(key, __u32)` in the source): numbers,
-    `bytes` for char arrays, and for structs `Fields`; to write one, a dict. Bytes of the right size
-    are always accepted; without BTF there are only bytes. A value that was read is a copy and
-    cannot be changed: write it back. A per-CPU map has a tuple of values, one for each processor.
+    Keys and values have the types in the map's BTF (`__type(key, __u32)` in the source): numbers,
+    `bytes` for char arrays, and `Fields` for structs, which you write as a dict. You may always
+    pass bytes of the right size; without BTF, all keys and values are bytes. A value that you read
+    is a copy, which you cannot change. A per-CPU map has a tuple of values, one for each processor.
 
-    May be used from several threads. A map that was taken from an object works on when the object
-    is dropped, but not when it is closed.
+    May be used from several threads. A map keeps working if you drop its object, but not if you
+    close it.
 
     Attributes:
         name: As in the BPF program's source.
         type: The kernel's name of the type, for example ``"user_ringbuf"``.
-        max_entries: Entries; for a ring buffer, its size in bytes.
+        max_entries: The largest number of entries; for a ring buffer, its size in bytes.
 
     Raises:
         KeyError: The map has no such key.
         ValueError: A key or value does not fit.
         TypeError: A key or value is of another type.
-        BpfError: The kernel refused, for example `E2BIG` for a full hash or a key beyond an array,
-            `EINVAL` to delete from an array, and `ENOTSUPP` (524) for a ring buffer, which has no
+        BpfError: The kernel refused: for example `E2BIG` for a full hash or a key beyond an array,
+            `EINVAL` for deleting from an array, `ENOTSUPP` (524) for a ring buffer, which has no
             keys.
         ObjectClosed: The object is closed.
 
@@ -104,17 +104,17 @@ class BpfMap(Unique):
         return self._open().number
 
     def lookup(self, key: Any) -> bytes | None:  # noqa: ANN401 - a key may be anything
-        """Return the bytes of a key's value; None where the map has no such key.
+        """Return the bytes of a key's value, or None if the map has no such key.
 
-        A per-CPU map answers with the values of all processors, one after the other, each padded to
-        8 bytes. `map[key]` returns the value itself.
+        For a per-CPU map, these are the values of all processors in a row, each padded to 8 bytes.
+        `map[key]` returns the value itself instead of its bytes.
 
         Args:
-            key: As the class says: what the BTF says, or exactly the key's bytes.
+            key: A key of the type in the BTF, or its bytes.
 
         Raises:
             ValueError: The key has another size.
-            BpfError: The kernel refused: a ring buffer, for one, has no keys (`ENOTSUPP`, 524).
+            BpfError: The kernel refused: a ring buffer, for example, has no keys (`ENOTSUPP`, 524).
             ObjectClosed: The object is closed.
 
         Source: `bpf_map_lookup_elem` of libbpf.
@@ -131,14 +131,15 @@ class BpfMap(Unique):
         """Set a key's value, as `map[key] = value` does.
 
         Args:
-            key: As the class says. A queue, a stack and a bloom filter have none: `b""`.
-            value: As the class says.
-            flags: 0 to set it in any case, 1 (`BPF_NOEXIST`) only where the map has no such key,
-                2 (`BPF_EXIST`) only where it has.
+            key: A key of the type in the BTF, or its bytes. Queues, stacks and bloom filters have
+                no keys: pass `b""`.
+            value: A value of the type in the BTF, or its bytes.
+            flags: 0 always sets the value, 1 (`BPF_NOEXIST`) only if the map has no such key, 2
+                (`BPF_EXIST`) only if it has.
 
         Raises:
-            KeyError: `BPF_EXIST`, and there is no such key.
-            BpfError: The kernel refused: `EEXIST` with `BPF_NOEXIST`, and so on.
+            KeyError: With `BPF_EXIST`: the map has no such key.
+            BpfError: The kernel refused: for example `EEXIST` with `BPF_NOEXIST`.
             ObjectClosed: The object is closed.
 
         Source: `bpf_map_update_elem` of libbpf.
@@ -151,13 +152,13 @@ class BpfMap(Unique):
             raise self._failure(ffi.errno, "updating a key")
 
     def delete(self, key: Any) -> bool:  # noqa: ANN401 - as above
-        """Delete a key, as `del map[key]` does; return False where there was none.
+        """Delete a key, as `del map[key]` does; return False if the map had no such key.
 
         Args:
-            key: As the class says.
+            key: A key of the type in the BTF, or its bytes.
 
         Raises:
-            BpfError: The kernel refused: `EINVAL` for an array, whose keys stay.
+            BpfError: The kernel refused: `EINVAL` for an array, whose keys cannot be deleted.
             ObjectClosed: The object is closed.
 
         Source: `bpf_map_delete_elem` of libbpf.
@@ -170,7 +171,7 @@ class BpfMap(Unique):
         raise self._failure(ffi.errno, "deleting a key")
 
     def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - as above
-        """Return a key's value; the default where the map has no such key."""
+        """Return a key's value, or the default if the map has no such key."""
         value = self.lookup(key)
         return default if value is None else self._value.decode(value)
 
@@ -204,8 +205,8 @@ class BpfMap(Unique):
     def keys(self) -> Iterator[Any]:
         """Iterate over the keys, in the kernel's order.
 
-        Keys may be deleted meanwhile, by the loop too. Each key comes once; one that is added
-        meanwhile may be left out.
+        You may delete keys while you iterate. Each key comes once. A key that is added during the
+        iteration may be missing.
 
         Raises:
             BpfError: The map has no keys.
@@ -220,7 +221,7 @@ class BpfMap(Unique):
         return (value for _, value in self.items())
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """Iterate over keys and values, as `keys` does; a key that is gone by then is left out."""
+        """Iterate over keys and values, as `keys` does, without keys that were just deleted."""
         for key in self._raw_keys():
             value = self.lookup(key)
             if value is not None:
@@ -254,15 +255,15 @@ class BpfMap(Unique):
         return log.failure(number, f"{doing} of map {self.name!r} ({self.type})")
 
     def pin(self, path: str | os.PathLike[str]) -> None:
-        """Pins the map: it lives, and can be opened by its path, until the path is unlinked.
+        """Pin the map to a path: it stays, and can be opened there, until you remove the path.
 
         Args:
-            path: A path on a BPF file system, usually below `/sys/fs/bpf`, where nothing is yet.
-                `os.unlink` removes it.
+            path: A new path on a BPF file system, usually below `/sys/fs/bpf`. `os.unlink` removes
+                it.
 
         Raises:
-            FileExistsError: Something is at this path.
-            BpfError: The path is not on a BPF file system (`EPERM`, `EINVAL`), and so on.
+            PinExists: The path exists already. It is a `FileExistsError`.
+            BpfError: For example, the path is not on a BPF file system (`EPERM`, `EINVAL`).
             ObjectClosed: The object is closed.
 
         Source: `bpf_obj_pin` of libbpf.

@@ -27,34 +27,34 @@ MAX_ENTRIES_MAX = 2**32 - 1
 
 
 class BpfObject(Unique):
-    """A BPF object file, as clang made it, loaded into the kernel.
+    """A BPF object file that clang compiled, loaded into the kernel.
 
-    Use it as a context manager, or close it: the maps and programs go with it, but a map stays as
-    long as a `UserRingBuffer` uses it. Dropped without a close, it stays open as long as one of its
-    maps or programs is used. May be used from several threads.
+    Use it as a context manager, or close it. That unloads its maps and programs, except a map that
+    a ring still uses. If you drop the object without closing it, it stays open as long as you keep
+    one of its maps or programs. May be used from several threads.
 
     Args:
         path: The object file.
-        max_entries: Sizes of maps by name, in place of those in the source: entries, or bytes for a
-            ring buffer, which libbpf rounds up to a power of two and whole pages.
-        globals: Values of global variables by name, from the load on, `const` ones included
-            (`.rodata`, `.data`, `.bss`). The BTF says their types: numbers, `bytes`, sequences for
+        max_entries: Sizes of maps by name, instead of those in the source: a number of entries, or
+            for a ring buffer of bytes, which libbpf rounds up to a power of two and whole pages.
+        globals: Initial values of global variables by name, `const` ones included (`.rodata`,
+            `.data`, `.bss`). Their types are those in the BTF: numbers, `bytes`, sequences for
             arrays, dicts for structs.
 
     Attributes:
         maps: The maps by name.
-        programs: The programs by name, but not those that libbpf leaves out because their section
-            begins with `?`.
-        structs: The layouts of the named structs and unions in the object's BTF (`clang -g`): of
-            global variables, maps and function parameters, but not of local variables. To have
-            another one, name it in a global: `const struct event *unused`. A typedef's name counts
-            as well.
-        globals: The global variables by name, to read and to write.
+        programs: The programs by name, except those whose section begins with `?`, which libbpf
+            does not load.
+        structs: The layouts of the structs and unions that have a name, or a typedef, in the
+            object's BTF (`clang -g`). The BTF has those of global variables, maps and function
+            parameters, but not of local variables. To add one, declare a global such as
+            `const struct event *unused`.
+        globals: The global variables by name, to read and write.
 
     Raises:
-        ValueError: There is no map or global variable of this name, or the value does not fit.
-        ObjectNotFound: There is no such file.
-        LoadError: It is no BPF object, or the kernel refused it (see `BpfError.log`).
+        ValueError: The object has no such map or global variable, or the value does not fit.
+        ObjectNotFound: The file does not exist.
+        LoadError: The file is not a BPF object, or the kernel refused it (see `BpfError.log`).
         NotPermitted: The process may not load BPF programs.
         KernelTooOld: The object has a user ring buffer, and Linux is older than 6.1.
 
@@ -143,7 +143,7 @@ class BpfObject(Unique):
             number = operator.index(size)
             if not 0 < number <= MAX_ENTRIES_MAX:
                 raise ValueError(
-                    f"max_entries of map {name!r} is 1 to {MAX_ENTRIES_MAX}, not {number}"
+                    f"max_entries of map {name!r} must be 1 to {MAX_ENTRIES_MAX}, not {number}"
                 )
             result = lib.bpf_map__set_max_entries(named[name], number)
             if result < 0:
@@ -166,10 +166,9 @@ class BpfObject(Unique):
         log.take()
 
     def close(self) -> None:
-        """Close the object, its maps and its programs. May be called again.
+        """Close the object, its maps and its programs. You may call it again.
 
-        What another thread is just running goes on, and keeps what it needs until it ends; rings
-        and links stay open.
+        Calls that run in other threads finish normally. Rings and links stay open.
         """
         # No lock: a signal handler may close the object while this very thread closes it.
         for map_ in self.maps.values():

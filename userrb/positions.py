@@ -63,7 +63,7 @@ def find_reserved(ring: UserRingBuffer) -> list[Reserved]:
             content = memory[begin : begin + end - first]
         if ring.consumer_position == first:
             return list_reserved(content, first)
-    raise Error("the map is drained all the time: nothing blocks it")
+    raise Error("the map is being drained all the time: nothing blocks it")
 
 
 def list_reserved(content: bytes, first: int) -> list[Reserved]:
@@ -77,7 +77,7 @@ def list_reserved(content: bytes, first: int) -> list[Reserved]:
             found.append(sample)
         at += (HEADER.size + sample.size + 7) & ~7
         if at > len(content):
-            raise Error(f"the header at {sample.position} makes no sense: no sample ends there")
+            raise Error(f"the header at {sample.position} is invalid: its sample is too long")
     return found
 
 
@@ -85,7 +85,7 @@ def find_owner(word: int) -> Owner:
     """Say who has reserved a sample, by the second word of its header."""
     pid, namespace = word & ((1 << PID_BITS) - 1), word >> PID_BITS
     if not pid:
-        return Owner("a process that cannot be told (it uses libbpf itself, for one)")
+        return Owner("an unknown process (one that uses libbpf itself, for example)")
     # The rest of the namespace's number has no room in the header.
     if namespace != Path("/proc/self/ns/pid").stat().st_ino & 0x3FF:
         return Owner(f"process {pid} of another container (PID namespace)")
@@ -120,13 +120,13 @@ def agree(question: str) -> bool:
 def discard(ring: UserRingBuffer, sample: Reserved, owner: Owner, yes: bool) -> None:
     """Discard a sample, after asking, unless its process may still write to it."""
     if owner.runs:
-        print("  stays: that process may submit or discard it")
+        print("  kept: that process may still submit or discard it")
         return
-    doubt = "" if owner.gone else "Is that process gone for certain? "
+    doubt = "" if owner.gone else "Are you sure that this process is gone? "
     if not (yes and owner.gone) and not agree(f"  {doubt}Discard it?"):
         return
     done = ring._discard_at(sample.position, sample.header)
-    print("  discarded" if done else "  was submitted or discarded meanwhile")
+    print("  discarded" if done else "  not discarded: it was just submitted or discarded")
 
 
 def main(name: str, discarding: bool, yes: bool) -> int:

@@ -30,11 +30,11 @@ class TestRun(NamedTuple):
     """What a test run returned.
 
     Attributes:
-        retval: The program's return value, as the C `int` that it is in the source.
-        duration_ns: Mean time of a run, in nanoseconds, where the program type reports it.
+        retval: The program's return value, as a signed C `int`.
+        duration_ns: The mean time of a run in nanoseconds, if the program type reports it.
         data: The packet after the run, for program types that take one.
-        ctx: The context after the run, where one was given; a `syscall` program may answer in it.
-            Beside a packet it is all of the kernel's, also if less was given.
+        ctx: The context after the run, if you passed one; a `syscall` program may answer in it. For
+            programs that take a packet it is the kernel's whole context, even if you passed less.
     """
 
     retval: int
@@ -73,21 +73,22 @@ class BpfProgram(Unique):
         return self._open().number
 
     def test_run(self, *, data: Buffer = b"", ctx: Buffer = b"", repeat: int = 0) -> TestRun:
-        """Runs the program in the kernel, without the event that it is written for.
+        """Run the program in the kernel now, without waiting for its event.
 
-        The GIL is released meanwhile. May be called from several threads; a ring is drained by one
-        run at a time, and `bpf_user_ringbuf_drain` returns `-EBUSY` in the others.
+        The call releases the GIL. May be called from several threads, but only one run at a time
+        can drain a ring: in the others, `bpf_user_ringbuf_drain` returns `-EBUSY`.
 
         Args:
-            data: The packet, for types that take one (at least 14 bytes for xdp and tc): bytes, or
-                any other buffer, of which all bytes count.
-            ctx: The context, for types that take one (optional for `syscall`): as the packet.
-            repeat: How often to run, for types that allow it; 0 is once.
+            data: The packet, for types that take one (at least 14 bytes for xdp and tc): bytes or
+                another buffer.
+            ctx: The context, for types that take one (optional for `syscall`): bytes or another
+                buffer.
+            repeat: How often to run the program, for types that allow it; 0 means once.
 
         Raises:
-            BpfError: The kernel refused: `EINVAL` where the type does not take these arguments,
-                `ENOTSUPP` (524) where it cannot be test run.
-            NotPermitted: The process may not run it.
+            BpfError: The kernel refused: `EINVAL` if the type does not take these arguments,
+                `ENOTSUPP` (524) if it has no test runs.
+            NotPermitted: The process may not run the program.
             ObjectClosed: The object is closed.
 
         Source: `bpf_prog_test_run_opts` of libbpf.
@@ -131,34 +132,35 @@ class BpfProgram(Unique):
         egress: bool = False,
         cgroup: str | os.PathLike[str] | None = None,
     ) -> BpfLink:
-        """Attaches the program: to the target, or else to what its section names.
+        """Attach the program to a target, or to the one that its section names.
 
-        A section names a target if it is one such as `tp/sched/sched_switch`,
-        `raw_tp/sched_switch` or `kprobe/do_exit`. Others need one of these:
+        Sections such as `tp/sched/sched_switch`, `raw_tp/sched_switch` and `kprobe/do_exit` name a
+        target. For others, pass one of these:
 
         Args:
-            tracepoint: `"sched/sched_switch"`, for `SEC("tp")`; for `SEC("raw_tp")`, which does
-                without the category, `"sched_switch"`.
-            kprobe: A function of the kernel's, for `SEC("kprobe")`.
-            kretprobe: The same, to run at the function's return, for `SEC("kretprobe")`.
+            tracepoint: For `SEC("tp")`, category and name: `"sched/sched_switch"`. For
+                `SEC("raw_tp")`, only the name: `"sched_switch"`.
+            kprobe: A kernel function, for `SEC("kprobe")`.
+            kretprobe: A kernel function at whose return to run, for `SEC("kretprobe")`.
             interface: A network interface by name or index, for `SEC("xdp")` and `SEC("tc")`. A tc
-                program goes to tcx where the kernel has it (Linux 6.6). Elsewhere it is a filter of
-                the interface's clsact queueing discipline, which stays, and the filter with it if
-                the process is killed.
-            egress: Where a tc program sees packets: as they leave the interface. Otherwise as they
-                arrive.
-            cgroup: The folder of a cgroup of version 2, for `SEC("cgroup_skb/egress")` and its kin.
+                program uses tcx if the kernel has it (Linux 6.6). On older kernels it becomes a
+                filter of the interface's clsact queueing discipline. The discipline stays, and so
+                does the filter if the process is killed.
+            egress: Whether a tc program sees packets that leave the interface, rather than those
+                that arrive.
+            cgroup: The folder of a cgroup of version 2, for sections such as
+                `SEC("cgroup_skb/egress")`.
 
         Returns:
-            The link: the program runs on every event until the link is closed or dropped, also
-            after the object is closed.
+            The link. The program runs on every event until you close or drop the link, even if you
+            close the object.
 
         Raises:
-            TypeError: More than one target, or `egress` for anything but a tc program.
-            BpfError: The kernel refused: the program is of another type (`EINVAL`), something is
-                attached that leaves no room (`EBUSY`, for xdp), the kernel has no kprobes, or no
-                target was named (`EOPNOTSUPP`, as for `syscall` programs).
-            ObjectNotFound: There is no such tracepoint, function, interface or cgroup.
+            TypeError: There is more than one target, or `egress` for another type than tc.
+            BpfError: The kernel refused: the program has another type (`EINVAL`), another program
+                is attached (`EBUSY`, for xdp), the kernel has no kprobes, or there is no target
+                (`EOPNOTSUPP`, also for `syscall` programs, which have none).
+            ObjectNotFound: The tracepoint, function, interface or cgroup does not exist.
             ObjectClosed: The object is closed.
 
         Source: `bpf_program__attach` and `bpf_program__attach_*`, `bpf_link_create` for tcx,
@@ -173,7 +175,7 @@ class BpfProgram(Unique):
         }
         given = {kind: target for kind, target in targets.items() if target is not None}
         if len(given) > 1:
-            raise TypeError(f"a program is attached to one target, not to {' and '.join(given)}")
+            raise TypeError(f"a program attaches to one target, not to {' and '.join(given)}")
         if egress and (interface is None or self.type != "sched_cls"):
             raise TypeError("egress is for tc programs on an interface")
         owner = self._owner  # stays open during the call, whoever closes it meanwhile

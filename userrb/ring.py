@@ -40,35 +40,26 @@ class _Handed(Protocol):
 class UserRingBuffer(_core.Ring):
     """The producer's end of a `BPF_MAP_TYPE_USER_RINGBUF`.
 
-    Samples go to the BPF program that calls `bpf_user_ringbuf_drain`, in the order in which they
-    were reserved. By default, calls named `..._blocking` and `..._async` wait without end, and all
+    A BPF program takes the samples with `bpf_user_ringbuf_drain`, in the order in which you
+    reserved them. By default, calls named `..._blocking` and `..._async` wait forever, and all
     others do not wait.
 
-    Every method may be called from several threads, and several processes may produce into one map,
-    related or not: the ring locks where libbpf leaves it to the caller, and all rings of a map
-    share the lock, which stands in the map itself. A forked child may use the rings that were open
-    before the fork, and a ring may be an argument of a process that `multiprocessing` starts.
-    Producers that use libbpf itself do not know the lock: beside them samples are lost without an
-    error, and nothing here can prevent that.
+    You may call every method from several threads, and several processes may produce into one map,
+    related or not. All rings of a map share one lock, in the map itself. A forked child may use the
+    rings that were open before the fork, and you can pass a ring to a process that
+    `multiprocessing` starts. Programs that produce with libbpf itself do not know this lock: do not
+    run one on the same map, or samples are lost without an error.
 
-    Closing discards the samples that are still reserved, so that the samples behind them are
-    drained; so does the end of the interpreter. A process that is killed with a sample reserved
-    blocks the map, until `python -m userrb positions` discards that sample.
+    Closing the ring discards the samples that are still reserved, so that they do not block later
+    ones. So does the end of the interpreter. A process that is killed while it has a sample
+    reserved blocks the map, until `python -m userrb positions` discards that sample.
 
     Args:
         map: A `BpfMap` or anything else with `fileno()`, a file descriptor, or the path of a pinned
             map. The ring keeps a duplicate of the descriptor.
 
-    Attributes:
-        free: Bytes of room there is now, headers and padding included.
-        size: Bytes of the ring's data area. A sample of `n` bytes takes 8 more for its header,
-            rounded up to a multiple of 8.
-        closed: Whether `close` was called.
-        producer_position: Bytes ever reserved, headers included.
-        consumer_position: Bytes ever drained, headers included.
-
     Raises:
-        WrongMapType: The map is no user ring buffer, or the descriptor no map.
+        WrongMapType: The map is not a user ring buffer, or the descriptor is not a map.
         ObjectNotFound: Nothing is pinned at the path.
         NotPermitted: The process may not open the map.
 
@@ -98,18 +89,18 @@ class UserRingBuffer(_core.Ring):
             )
 
     async def reserve_async(self, size: SupportsIndex, timeout_ms: int = -1) -> Sample:
-        """Reserve a sample; where there is no room, the task waits and the event loop goes on.
+        """Reserve a sample; if there is no room, the task waits while the event loop runs others.
 
-        The tasks of a loop that wait for one ring are served in the order in which they came, all
-        calls named `..._async` alike. A task that is cancelled while it waits has reserved nothing.
+        Tasks of a loop that wait for the same ring are served in order, whichever of the calls
+        named `..._async` they made. If you cancel a task while it waits, it has reserved nothing.
 
         Args:
             size: As for `reserve`.
             timeout_ms: As for `reserve_blocking`.
 
         Raises:
-            RingTimeout: No room within the timeout.
-            RingFull: As `RingTimeout`, for a timeout of 0.
+            RingTimeout: There was no room within the timeout.
+            RingFull: The timeout is 0, and there is no room.
             SampleTooLarge, BadTimeout, RingClosed: As for `reserve_blocking`.
 
         Example:
@@ -132,17 +123,17 @@ class UserRingBuffer(_core.Ring):
         return await when_room(self, lambda turn: self._reserve_now(size, turn), timeout_ms)
 
     async def write_async(self, data: Bytes, timeout_ms: int = -1) -> None:
-        """Write a sample as `write` does; where there is no room, the task waits.
+        """Write a sample as `write` does; if there is no room, the task waits.
 
-        A task that is cancelled while it waits has written nothing.
+        If you cancel a task while it waits, it has written nothing.
 
         Args:
             data: As for `write`.
-            timeout_ms: As for `reserve_blocking`; without one, it waits without end.
+            timeout_ms: As for `reserve_blocking`; the default waits forever.
 
         Raises:
-            RingTimeout: No room within the timeout.
-            RingFull: As `RingTimeout`, for a timeout of 0.
+            RingTimeout: There was no room within the timeout.
+            RingFull: The timeout is 0, and there is no room.
             SampleTooLarge, BadTimeout, RingClosed: As for `write`.
 
         Example:
@@ -167,21 +158,21 @@ class UserRingBuffer(_core.Ring):
         offsets: Bytes | None = None,
         start: int = 0,
     ) -> int:
-        """Submit records as `submit_many` does; where there is no room, the task waits.
+        """Submit records as `submit_many` does; if there is no room, the task waits.
 
-        Records are published in the batches that find room. A task that is cancelled has submitted
-        the batches before, and none after; the `CancelledError` tells in its attribute `submitted`
-        how many records these were, and so does whatever else ends the call.
+        It submits as many batches as it needs. If you cancel the task, the `CancelledError` says in
+        its attribute `submitted` how many records were submitted. So does every other exception.
 
         Args:
             records: As for `submit_many`.
             size: As for `submit_many`.
-            timeout_ms: As for `reserve_blocking`; without one, it waits for all of them.
+            timeout_ms: As for `reserve_blocking`; the default waits until all records are
+                submitted.
             offsets: As for `submit_many`.
             start: As for `submit_many`.
 
         Returns:
-            How many records found room; all of them, unless the time was over.
+            How many records were submitted: all of them, unless the time ran out.
 
         Raises:
             SampleTooLarge, BadTimeout, RingClosed, ValueError: As for `submit_many`.
@@ -220,14 +211,14 @@ class UserRingBuffer(_core.Ring):
         return done - first
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Hand the ring to a process that multiprocessing starts, and refuses all else."""
+        """Hand the ring to a process that multiprocessing starts; refuse anything else."""
         # Who starts processes with it has it; it takes long to import.
         from multiprocessing import context, reduction  # noqa: PLC0415
 
         if context.get_spawning_popen() is None:
             raise TypeError(
                 f"cannot copy or pickle {type(self).__name__!r} object: it can only be handed to a "
-                "process as it is started, as an argument of multiprocessing's Process for one"
+                "process as it starts, for example as an argument of multiprocessing's Process"
             )
         descriptor = reduction.DupFd(self.fileno())
         return _receive, (type(self), descriptor), getattr(self, "__dict__", None)

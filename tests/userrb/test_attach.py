@@ -81,7 +81,7 @@ def test_a_tracepoint(bpf: userrb.BpfObject, tracefs: None) -> None:
     sees(bpf, bpf.programs["on_named_fork"].attach(), "forks", fork)
     with pytest.raises(userrb.ObjectNotFound, match="'sched/nowhere'"):
         bpf.programs["on_fork"].attach(tracepoint="sched/nowhere")
-    with pytest.raises(userrb.BpfError, match="takes a category") as caught:
+    with pytest.raises(userrb.BpfError, match="needs a category") as caught:
         bpf.programs["on_fork"].attach(tracepoint="sched_process_fork")
     assert caught.value.errno == errno.EINVAL
 
@@ -164,7 +164,7 @@ def test_a_cgroup(bpf: userrb.BpfObject) -> None:
         sees(bpf, link, "egressed", send)
         with pytest.raises(userrb.ObjectNotFound, match="nowhere"):
             bpf.programs["on_egress"].attach(cgroup=root / "nowhere")
-    with pytest.raises(userrb.BpfError, match="no folder of a cgroup of version 2"):
+    with pytest.raises(userrb.BpfError, match="not the folder of a cgroup of version 2"):
         bpf.programs["on_egress"].attach(cgroup="/usr")
 
 

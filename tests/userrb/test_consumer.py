@@ -76,7 +76,7 @@ def test_a_batch_is_all_that_waits(answers: userrb.RingBuffer, fill: Fill) -> No
     assert answers.producer_position - answers.consumer_position == 100 * 24
     assert len(answers.batch()) == 0
     assert answers.producer_position == answers.consumer_position
-    with pytest.raises(userrb.SampleError, match="gone on"):
+    with pytest.raises(userrb.SampleError, match="the batch has ended"):
         batch[0]
 
 
@@ -133,7 +133,7 @@ def test_a_batch_is_an_array(bpf: userrb.BpfObject, answers: userrb.RingBuffer, 
     fill(9, every=3)
     assert answers.batch().array(dtype)["id"].tolist() == [0, 1, 3, 4, 6, 7]
     fill(2)
-    with pytest.raises(ValueError, match="has 8 bytes, and a sample 16"):
+    with pytest.raises(ValueError, match="has 8 bytes, but a sample has 16"):
         answers.batch().array("u8")
     assert len(answers.batch().array(dtype)) == 0
 

@@ -194,7 +194,7 @@ def test_max_entries_are_set_before_the_load(compile_bpf: Callable[[str], Path])
             assert ring.size == 1 << 20
     for sizes, error, words in (
         ({"nowhere": 1}, ValueError, "has no map 'nowhere': it has .*places"),
-        ({"array": 0}, ValueError, "max_entries of map 'array' is 1 to"),
+        ({"array": 0}, ValueError, "max_entries of map 'array' must be 1 to"),
         ({"array": 1 << 32}, ValueError, "not 4294967296"),
         ({"array": "7"}, TypeError, "str"),
     ):

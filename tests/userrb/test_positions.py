@@ -75,7 +75,7 @@ def test_what_a_process_that_runs_has_reserved_stays(
     """No answer discards a sample that somebody may still submit."""
     sample = ring.reserve(8)
     shown = positions(pinned, "--discard", "--yes", answers="y\n")
-    assert re.search(rf"reserved by process {os.getpid()} \(.*\), which runs\n  stays", shown)
+    assert re.search(rf"reserved by process {os.getpid()} \(.*\), which runs\n  kept", shown)
     sample.submit()
     assert drain() == 1
 
@@ -87,11 +87,11 @@ def test_a_sample_without_a_name_is_discarded_only_when_asked(
     handle: ctypes.c_void_p,
     libbpf: ctypes.CDLL,
 ) -> None:
-    """A producer on libbpf cannot be told; --yes is no answer to whether it is gone."""
+    """A producer on libbpf is unknown; --yes does not answer whether it is gone."""
     libbpf.user_ring_buffer__reserve(handle, 8)
     shown = positions(pinned, "--discard", "--yes")
-    assert "cannot be told" in shown
-    assert "gone for certain?" in shown
+    assert "an unknown process" in shown
+    assert "sure that this process is gone?" in shown
     assert drain() == 0
     assert "discarded" in positions(pinned, "--discard", answers="y\n")
     ring.write(bytes(8))
@@ -121,7 +121,7 @@ def test_a_header_that_makes_no_sense_is_an_error(ring: userrb.UserRingBuffer, p
         struct.pack_into("=I", page, mmap.PAGESIZE, 4000)
     with pytest.raises(subprocess.CalledProcessError) as caught:
         positions(pinned, "--discard", "--yes")
-    assert caught.value.stderr.startswith("userrb positions: the header at 0 makes no sense")
+    assert caught.value.stderr.startswith("userrb positions: the header at 0 is invalid")
 
 
 def test_a_map_that_is_not_there_is_an_error() -> None:

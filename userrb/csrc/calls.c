@@ -61,12 +61,12 @@ static bool parse(const struct signature *signature, PyObject *const *args, Py_s
 static bool size_check(const struct ring *ring, Py_ssize_t size)
 {
 	if (size < 0) {
-		PyErr_SetString(PyExc_ValueError, "size is a number of bytes, 0 or more");
+		PyErr_SetString(PyExc_ValueError, "size must be 0 bytes or more");
 		return false;
 	}
 	if (ring->lock && (uint64_t)size > ring_largest(ring)) {
-		raise_errno(ring->core->too_large, E2BIG, "a sample of %zd bytes never fits this ring of "
-			    "%u bytes: the largest that can be drained is %u bytes", size,
+		raise_errno(ring->core->too_large, E2BIG, "a sample of %zd bytes can never fit in this ring "
+			    "of %u bytes: the largest sample is %u bytes", size,
 			    (unsigned int)ring->size, (unsigned int)ring_largest(ring));
 		return false;
 	}
@@ -320,12 +320,12 @@ static bool records_variable(const struct ring *ring, struct batch *batch, const
 
 	if ((offsets->itemsize != 4 && offsets->itemsize != 8) || !offsets->format ||
 	    !strchr("ilqILQn", offsets->format[strlen(offsets->format) - 1])) {
-		PyErr_SetString(PyExc_ValueError, "offsets are 32 or 64 bit integers");
+		PyErr_SetString(PyExc_ValueError, "offsets must be 32 or 64 bit integers");
 		return false;
 	}
 	if (offsets->len == 0) {
-		PyErr_SetString(PyExc_ValueError, "offsets are one more than the records: the last "
-				"one ends the last record");
+		PyErr_SetString(PyExc_ValueError, "offsets must be one more than the records: the "
+				"last one ends the last record");
 		return false;
 	}
 	batch->offsets = offsets->buf;
@@ -397,7 +397,7 @@ static PyObject *submit_records(struct ring *ring, const struct records *records
 	    !records_fixed(ring, &batch, records->size, data))
 		return NULL;
 	if (start < 0 || (uint64_t)start > batch.count)
-		return PyErr_Format(PyExc_ValueError, "start is %zd, and there are %llu records", start,
+		return PyErr_Format(PyExc_ValueError, "start is %zd, but there are %llu records", start,
 				    (unsigned long long)batch.count);
 	return submit_batch(ring, &batch, start, timeout_ms);
 }

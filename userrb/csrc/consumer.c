@@ -122,7 +122,7 @@ static PyObject *reader_take(PyObject *self, PyObject *const *args, Py_ssize_t c
 		return NULL;
 	if (args[2] != Py_None) {
 		if (Py_TYPE(args[2]) != reader->batch)
-			return PyErr_Format(PyExc_TypeError, "that is no batch");
+			return PyErr_Format(PyExc_TypeError, "a batch is needed");
 		before = (struct taken *)args[2];
 		if (before->views || Py_REFCNT(reader->views) > reader->references)
 			Py_RETURN_NONE;
@@ -152,7 +152,7 @@ static PyObject *reader_finish(PyObject *self, PyObject *batch)
 	struct reader *reader = (struct reader *)self;
 
 	if (Py_TYPE(batch) != reader->batch)
-		return PyErr_Format(PyExc_TypeError, "that is no batch");
+		return PyErr_Format(PyExc_TypeError, "a batch is needed");
 	reader_lock(reader);
 	if (reader->turn == ((struct taken *)batch)->turn)
 		reader_store(reader);

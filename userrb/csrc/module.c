@@ -161,7 +161,7 @@ struct core *core_of(PyTypeObject *type)
 			return PyModule_GetState(module);
 		PyErr_Clear();	/* a class made in Python has none */
 	}
-	PyErr_SetString(PyExc_TypeError, "this is no ring");
+	PyErr_SetString(PyExc_TypeError, "not a ring");
 	return NULL;
 }
 

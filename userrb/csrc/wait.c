@@ -248,7 +248,7 @@ int timeout_parse(const struct ring *ring, PyObject *value, int *timeout_ms)
 	}
 	if (milliseconds < -1 || milliseconds > INT_MAX) {
 		raise_errno(ring->core->bad_timeout, EINVAL,
-			    "timeout_ms is -1 (wait without end), 0 (do not wait) or up to %d ms",
+			    "timeout_ms must be -1 (wait forever), 0 (do not wait) or at most %d",
 			    INT_MAX);
 		return -1;
 	}
