@@ -15,6 +15,7 @@ from checks.markup import (
     unknown_admonitions,
 )
 from checks.pages import pages
+from checks.phrases import hard_phrases, hard_phrases_in_markdown
 from checks.spelling import misspelled, misspelled_in_markdown, read_words
 
 
@@ -46,8 +47,11 @@ def problems(site: Path, docs: Path, words_file: Path) -> Iterator[str]:
         yield from images_without_words(page)
         yield from left_overs(page)
         yield from misspelled(page, words)
-    for path in sorted(docs.resolve().parent.glob("*.md")):
+        yield from hard_phrases(page)
+    root = docs.resolve().parent
+    for path in sorted([*root.glob("*.md"), *root.glob("[a-z]*/README.md")]):
         yield from misspelled_in_markdown(path, words)
+        yield from hard_phrases_in_markdown(path)
 
 
 if __name__ == "__main__":

@@ -28,12 +28,17 @@ def misspelled(page: Page, words: frozenset[str]) -> Iterator[str]:
 
 def misspelled_in_markdown(path: Path, words: frozenset[str]) -> Iterator[str]:
     """Do the same for a Markdown file that is not on the site."""
+    page = Page(path, path)
+    for word in unknown_words(prose_of_markdown(path), words):
+        yield f"{page.where(word)}: spelling: {word!r} ({_ADVICE})"
+
+
+def prose_of_markdown(path: Path) -> str:
+    """Return the text of a Markdown file that is sentences."""
     html = markdown.markdown(
         path.read_text(encoding="utf-8"), extensions=["pymdownx.superfences", "tables", "attr_list"]
     )
-    page = Page(path, path)
-    for word in unknown_words(prose(BeautifulSoup(html, "html.parser")), words):
-        yield f"{page.where(word)}: spelling: {word!r} ({_ADVICE})"
+    return prose(BeautifulSoup(html, "html.parser"))
 
 
 def prose(tag: Tag) -> str:

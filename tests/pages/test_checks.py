@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.__main__ import problems
+from checks.phrases import hard_phrases_in_markdown
 from checks.spelling import read_words, unknown_words
 from tests.proof.scratch import ROOT, Scratch
 
@@ -46,7 +47,8 @@ def test_a_good_page_passes(site: Scratch) -> None:
     The ringbuf of user_ring_buffer__new() is libbpf.so's, says `mispelled`.
 
 ??? note
-    It's the user's.
+    It's the user's. There is no room, it is no longer there, and it is none of these. A letter
+    stands for a word. Who waits here?
 
 ## Here
 """
@@ -97,9 +99,34 @@ def test_the_command_fails(site: Scratch) -> None:
 
 
 def test_a_page_outside_the_site_is_spelled_right_too(site: Scratch) -> None:
-    """README.md and its like are checked as well."""
+    """README.md and its like are checked as well, and those of packages."""
     site.write("README.md", "A paje.\n\n```\nno proze\n```\n")
-    assert [c[:33] for c in found(site, "# A page\n")] == ["README.md:1: spelling: 'paje' (if"]
+    site.write("package/README.md", "It goes on.\n")
+    said = [complaint.partition(" (")[0] for complaint in found(site, "# A page\n")]
+    assert [complaint.replace(f"{site.root}/", "") for complaint in said] == [
+        "README.md:1: spelling: 'paje'",
+        "package/README.md:1: hard to read: 'goes on'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "phrase"),
+    [
+        ("A map that is none.", "is none"),
+        ("That is no map.", "is no map"),
+        ("The wait goes on.", "goes on"),
+        ("The file stands here.", "stands"),
+        ("Samples behind it wait.", "behind it"),
+        ("It waits in vain.", "in vain"),
+        ("Read it. Who waits longest is last.", ". Who waits"),
+    ],
+)
+def test_a_phrase_that_is_read_twice_is_named(tmp_path: Path, line: str, phrase: str) -> None:
+    """Turns of speech that were found on these pages do not come back."""
+    path = tmp_path / "page.md"
+    path.write_text(f"# A page\n\n{line}\n")
+    (said,) = hard_phrases_in_markdown(path)
+    assert said.startswith(f"{path}:3: hard to read: {phrase!r}")
 
 
 def test_make_check_runs_the_checks() -> None:
