@@ -28,7 +28,9 @@ class Settings:
         probe: A Python script that tells what a kernel is, and whether examples can run there. It
             must stand alone, as it is run on each kernel as text. It prints an object of JSON:
             `kernel` (the release), `arch` and whatever else a record shall keep of a place, all of
-            them texts, and `refusal`: null, or why examples cannot run there and what to do.
+            them texts, and `refusal`: null, or why examples cannot run there and what to do. With
+            arguments, the words of an example's `data-requires`, it also prints `lacks`: a list of
+            those that the kernel has nothing for.
             Without one, a place is its kernel and architecture, and examples can run anywhere.
         tools: For each column of a record that a program fills in, what prints its version.
         refusals: Patterns of a line by which an example says that the kernel lacks what the probe

@@ -13,6 +13,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 if TYPE_CHECKING:
+    from proof.kernel.fitting import Fitting
     from proof.kernel.protocol import Kernel
 
 ROOT = Path(__file__).parent.parent
@@ -71,10 +72,16 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 @pytest.fixture(scope="session")
-def chosen_kernel() -> Iterator[Kernel]:
-    """Return the kernel that this run is for."""
+def kernels() -> Iterator[Fitting]:
+    """Return the kernel that this run is for, and what stands in where it lacks something."""
     from proof import settings  # noqa: PLC0415
-    from proof.kernel.choose import choose  # noqa: PLC0415
+    from proof.kernel.fitting import Fitting  # noqa: PLC0415
 
-    with closing(choose(ROOT, settings.read(ROOT), cpus=2)) as kernel:  # two, for what collides
-        yield kernel
+    with closing(Fitting(ROOT, settings.read(ROOT), cpus=2)) as found:  # two, for what collides
+        yield found
+
+
+@pytest.fixture(scope="session")
+def chosen_kernel(kernels: Fitting) -> Kernel:
+    """Return the kernel that this run is for."""
+    return kernels.chosen

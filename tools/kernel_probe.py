@@ -1,21 +1,33 @@
-"""Tell what the running kernel is, and whether it takes a user ring buffer: `[tool.proof] probe`.
+"""Tell what the running kernel is, and what it has: `[tool.proof] probe`.
 
-It stands alone, and runs as text on any kernel that a Python runs on.
+It stands alone, and runs as text on any kernel that a Python runs on. Its arguments are what
+examples need: `kprobes`, `fentry`, `lsm`, `btf`, or any name that the kernel's BTF must have, such
+as a helper's (`BPF_FUNC_loop`) or a kfunc's.
 """
 
 import ctypes
 import errno
 import json
 import os
+import sys
+from pathlib import Path
 
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 BPF_MAP_CREATE = 0
 BPF_MAP_TYPE_USER_RINGBUF = 31
+BPF_PROG_TYPE_TRACING = 26
+BPF_TRACE_FENTRY = 24
 OLDEST = "6.1"
+BTF = Path("/sys/kernel/btf/vmlinux")
+KPROBES = Path("/sys/bus/event_source/devices/kprobe")
+LSMS = Path("/sys/kernel/security/lsm")
 
 
 def create_ring(number: int) -> int:
-    """Create a user ring buffer, as every example does first, and close it; return 0 or errno."""
+    """Create a user ring buffer, as the examples of this ring do first, and close it.
+
+    Return 0 or the errno.
+    """
     # The head of union bpf_attr: map type, key size, value size, entries (here bytes).
     page = os.sysconf("SC_PAGE_SIZE")
     attributes = (ctypes.c_uint32 * 32)(BPF_MAP_TYPE_USER_RINGBUF, 0, 0, page)
@@ -25,6 +37,42 @@ def create_ring(number: int) -> int:
         return ctypes.get_errno()
     os.close(fd)
     return 0
+
+
+def attaches_fentry() -> bool:
+    """Attach a program that does nothing to the entry of a kernel function, and detach it."""
+    library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    library.libbpf_set_print(None)
+    function = library.libbpf_find_vmlinux_btf_id(b"bpf_fentry_test1", BPF_TRACE_FENTRY)
+    # struct bpf_prog_load_opts up to attach_btf_id; r0 = 0, exit.
+    options = (ctypes.c_uint32 * 10)(40, 0, 0, BPF_TRACE_FENTRY, 0, 0, 0, 0, max(function, 0), 0)
+    program = (ctypes.c_uint64 * 2)(0xB7, 0x95)
+    loaded = library.bpf_prog_load(BPF_PROG_TYPE_TRACING, b"probe", b"GPL", program, 2, options)
+    if loaded < 0:
+        return False
+    link = library.bpf_raw_tracepoint_open(None, loaded)
+    os.close(loaded)
+    if link >= 0:
+        os.close(link)
+    return bool(link >= 0)
+
+
+def lacks(words: "list[str]") -> "list[str]":
+    """Return those of some words that the kernel has nothing for."""
+    known = BTF.read_bytes() if BTF.exists() else b""
+
+    def has(word: str) -> bool:
+        if word == "btf":
+            return bool(known)
+        if word == "kprobes":
+            return KPROBES.exists()
+        if word == "fentry":
+            return attaches_fentry()
+        if word == "lsm":
+            return LSMS.exists() and "bpf" in LSMS.read_text().strip().split(",")
+        return f"\0{word}\0".encode() in known
+
+    return [word for word in words if not has(word)]
 
 
 def libbpf() -> str:
@@ -65,6 +113,7 @@ def main() -> None:
         "arch": here.machine,
         "libbpf": version,
         "refusal": refusal(here, version),
+        "lacks": lacks(sys.argv[1:]),
     }
     print(json.dumps(seen))
 

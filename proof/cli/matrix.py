@@ -11,6 +11,7 @@ from proof.cli.summary import progress, summary
 from proof.errors import ProofError
 from proof.example.examples import read_page
 from proof.page.site import Site
+from proof.record.digest import distinct
 from proof.record.matrix import Column, columns, fill
 from proof.record.record import path_of, write
 from proof.record.shelf import remove_orphans
@@ -42,7 +43,7 @@ def _matrix(options: argparse.Namespace) -> int:
     problems = [problem for account in accounts for problem in account.problems]
     if problems:
         raise ProofError("\n".join(map(str, problems)))
-    examples = [example for account in accounts for example in account.examples]
+    examples = distinct(example for account in accounts for example in account.examples)
     chosen = columns()
     for name in options.only or ():
         if name not in [setting.name for setting in chosen]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.example.examples import read_page
-from proof.kernel.choose import choose
-from proof.kernel.protocol import Kernel
+from proof.kernel.fitting import Fitting
 from proof.page.site import Site
 from proof.record.record import path_of, write
 from proof.record.shelf import remove_orphans
@@ -37,11 +36,11 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _record(options: argparse.Namespace) -> int:
     site = Site(options.config)
-    with closing(choose(site.root, site.settings, options.kernel)) as kernel:
-        return _record_on(kernel, site, options)
+    with closing(Fitting(site.root, site.settings, options.kernel)) as kernels:
+        return _record_on(kernels, site, options)
 
 
-def _record_on(kernel: Kernel, site: Site, options: argparse.Namespace) -> int:
+def _record_on(kernels: Fitting, site: Site, options: argparse.Namespace) -> int:
     paths = [_from_root(site, page) for page in options.pages] or site.paths()
     written: set[Path] = set()
     failed = found = False
@@ -53,6 +52,9 @@ def _record_on(kernel: Kernel, site: Site, options: argparse.Namespace) -> int:
         # From the last to the first, so that output which is rewritten moves no example to come.
         for example in reversed(account.examples):
             found = True
+            if (where := path_of(example, site)) in written:
+                continue  # another page includes it, too
+            kernel = kernels.of(example.requires)
             proof = prove(example, kernel, options.limit)
             if proof.failures and options.update_output:
                 for place in update_output(proof, site.root):
@@ -63,7 +65,7 @@ def _record_on(kernel: Kernel, site: Site, options: argparse.Namespace) -> int:
             if proof.failures:
                 failed = True
                 print("\n".join(proof.failures), file=sys.stderr)
-                written.add(path_of(example, site))
+                written.add(where)
                 continue
             written.add(write(proof, site))
             print(f"{example.name}: recorded on Linux {kernel.facts()['kernel']}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from proof.record.matrix import FAILED, REFUSED, Column, Result
+from proof.record.matrix import FAILED, NEEDS, REFUSED, Column, Result
 from proof.record.record import AS_SHOWN
 
-_MARKS = {AS_SHOWN: "+", REFUSED: "r", FAILED: "F"}
+_MARKS = {AS_SHOWN: "+", REFUSED: "r", NEEDS: "n", FAILED: "F"}
 _NOT_RUN = "!"
 
 
@@ -38,7 +38,10 @@ def summary(columns: Sequence[Column], seconds: float, workers: int) -> Iterator
     for name in _names(columns):
         marks = (_mark(column.results[name]) for column in columns)
         yield " ".join(f"{mark:>2}" for mark in marks) + f"  {name}"
-    yield "+ as shown, r refused as it must be, F failed, ! not run (which says nothing of it)"
+    yield (
+        "+ as shown, r refused as it must be, n needs what the kernel lacks, F failed,"
+        " ! not run (which says nothing of it)"
+    )
     for why, where in _wrong(columns):
         yield ""
         yield f"{where}:"
@@ -65,7 +68,8 @@ def _count(column: Column) -> str:
 
 
 def _mark(result: Result) -> str:
-    return _MARKS.get(result.verdict, _NOT_RUN)
+    verdict = NEEDS if result.verdict.startswith(NEEDS) else result.verdict
+    return _MARKS.get(verdict, _NOT_RUN)
 
 
 def _wrong(columns: Sequence[Column]) -> Iterator[tuple[str, str]]:

@@ -31,9 +31,20 @@ class Example:
     sessions: tuple[Session, ...]
 
     @property
+    def file(self) -> str:
+        """The file that it is written in: the page, or one that pages include the whole of."""
+        files = {block.start.path if block.start else self.page for block in self.blocks}
+        return files.pop() if len(files) == 1 else self.page
+
+    @property
     def name(self) -> str:
-        """The example's name in messages and among the tests."""
-        return f"{self.page}::{self.id}"
+        """The example's name in messages and among the tests, however many pages include it."""
+        return f"{self.page}::{self.id}" if self.file == self.page else self.file
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """What it needs of a kernel, in words that the probe knows."""
+        return self.heading.requires if self.heading else ()
 
 
 @dataclass(frozen=True)

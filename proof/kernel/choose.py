@@ -53,6 +53,17 @@ def choose(
     return OtherKernel(name, probe, library=library, cpus=cpus)
 
 
+def default() -> str:
+    """Return the name of the kernel that serves where this machine's own cannot be used.
+
+    Raises:
+        ProofError: The catalogue cannot be read.
+    """
+    from proof.kernel import other  # noqa: PLC0415
+
+    return other.default()
+
+
 def all_kernels() -> list[tuple[str, str | None]]:
     """Return each other kernel, and the default one with each library there is, by their names.
 

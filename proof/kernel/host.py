@@ -10,14 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from proof.errors import ProofError
 from proof.kernel import privilege, probe, sudo
-from proof.kernel.protocol import Seen
+from proof.kernel.protocol import Needs, Seen
 from proof.kernel.relay import Relay
 
 _SUDOS = 64
@@ -36,6 +36,7 @@ class Host:
     def __init__(self, probe_file: str | Path = "") -> None:
         self._probe = str(probe_file or probe.__file__)
         self._seen: Seen | None = None
+        self._needs = Needs(self._ask)
 
     def refusal(self) -> str | None:
         """See `Kernel.refusal`."""
@@ -65,19 +66,26 @@ class Host:
         """See `Kernel.facts`."""
         return dict(self._look().facts)
 
+    def lacks(self, words: Iterable[str]) -> list[str]:
+        """See `Kernel.lacks`."""
+        return self._needs.lacks(words)
+
     def close(self) -> None:
         """See `Kernel.close`."""
 
     def _look(self) -> Seen:
         if self._seen is None:
-            rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
-            words = [*rights, sys.executable, self._probe]
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
-            if done.returncode:
-                said = (done.stdout + done.stderr).strip()
-                raise ProofError(f"{' '.join(words)} failed with status {done.returncode}: {said}")
-            self._seen = Seen(done.stdout)
+            self._seen = self._ask()
         return self._seen
+
+    def _ask(self, about: Sequence[str] = ()) -> Seen:
+        rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        words = [*rights, sys.executable, self._probe, *about]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip()
+            raise ProofError(f"{' '.join(words)} failed with status {done.returncode}: {said}")
+        return Seen(done.stdout)
 
 
 def _no_sudo() -> str | None:

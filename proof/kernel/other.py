@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ import otherkernel
 from otherkernel import Machine
 from proof.errors import KernelLost, ProofError
 from proof.kernel import probe, sudo
-from proof.kernel.protocol import Seen
+from proof.kernel.protocol import Needs, Seen
 from proof.kernel.relay import Relay, Request
 
 _LOST: dict[type[otherkernel.GuestError], str] = {
@@ -64,6 +64,7 @@ class OtherKernel:
         self._cpus = cpus
         self._machine: Machine | None = None
         self._seen: Seen | None = None
+        self._needs = Needs(self._ask)
 
     def __enter__(self) -> Self:
         return self
@@ -110,18 +111,24 @@ class OtherKernel:
         """See `Kernel.facts`."""
         return dict(self._look().facts)
 
+    def lacks(self, words: Iterable[str]) -> list[str]:
+        """See `Kernel.lacks`."""
+        return self._needs.lacks(words)
+
     def _look(self) -> Seen:
         if self._seen is None:
-            script = self._probe.read_text(encoding="utf-8")
-            words = [sys.executable, "-c", script]
-            try:
-                done = self.machine.run(words, cwd="/", capture_output=True, text=True)
-            except otherkernel.Error as error:
-                raise told(error) from error
-            if done.returncode:
-                raise ProofError(f"the probe of {self.name} failed: {done.stderr.strip()}")
-            self._seen = Seen(done.stdout)
+            self._seen = self._ask()
         return self._seen
+
+    def _ask(self, about: Sequence[str] = ()) -> Seen:
+        words = [sys.executable, "-c", self._probe.read_text(encoding="utf-8"), *about]
+        try:
+            done = self.machine.run(words, cwd="/", capture_output=True, text=True)
+        except otherkernel.Error as error:
+            raise told(error) from error
+        if done.returncode:
+            raise ProofError(f"the probe of {self.name} failed: {done.stderr.strip()}")
+        return Seen(done.stdout)
 
     @contextmanager
     def session(self, tools: Path, home: Path) -> Iterator[None]:
@@ -186,6 +193,18 @@ def find(name: str) -> None:
     try:
         if "/" not in name:
             otherkernel.load_catalogue().find(name)
+    except otherkernel.Error as error:
+        raise told(error) from error
+
+
+def default() -> str:
+    """Return the name of the kernel that serves where this machine's own cannot be used.
+
+    Raises:
+        ProofError: The catalogue cannot be read.
+    """
+    try:
+        return otherkernel.load_catalogue().default
     except otherkernel.Error as error:
         raise told(error) from error
 

@@ -7,7 +7,7 @@ the program that it finds under the name `sudo`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,13 @@ class Kernel(Protocol):
     def facts(self) -> dict[str, str]:
         """Return what a record says of the place: `kernel` (its release), `arch` and more."""
 
+    def lacks(self, words: Iterable[str]) -> list[str]:
+        """Return what the kernel lacks of that which examples need, in words that the probe knows.
+
+        Raises:
+            ProofError: The probe answers no such question.
+        """
+
     def close(self) -> None:
         """Leave the kernel: it will run no more."""
 
@@ -73,6 +80,8 @@ class Seen:
 
     Attributes:
         refusal: Why examples cannot run there; None if they can.
+        lacks: Of the words that the probe was asked about, those that the kernel has nothing for;
+            None if it answers no such question.
         facts: All the rest.
     """
 
@@ -80,12 +89,39 @@ class Seen:
         try:
             data = json.loads(printed)
             self.refusal: str | None = data.pop("refusal")
+            self.lacks: list[str] | None = data.pop("lacks", None)
             self.facts: dict[str, str] = _texts(data)
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise ProofError(
                 "the probe printed no object of JSON with `kernel`, `arch` and `refusal`:"
                 f" {printed!r}"
             ) from error
+
+
+class Needs:
+    """Asks a kernel about each word once.
+
+    Args:
+        ask: Runs the probe with words as its arguments.
+    """
+
+    def __init__(self, ask: Callable[[list[str]], Seen]) -> None:
+        self._ask = ask
+        self._known: dict[str, bool] = {}
+
+    def lacks(self, words: Iterable[str]) -> list[str]:
+        """See `Kernel.lacks`."""
+        asked = sorted(set(words))
+        if new := [word for word in asked if word not in self._known]:
+            lacks = self._ask(new).lacks
+            if lacks is None:
+                raise ProofError(
+                    f"an example needs {', '.join(new)}, but no probe says whether a kernel has"
+                    " that; let the probe print `lacks`, the list of those of its arguments that"
+                    " the kernel lacks"
+                )
+            self._known |= {word: word in lacks for word in new}
+        return [word for word in asked if self._known[word]]
 
 
 def _texts(data: Mapping[str, object]) -> dict[str, str]:

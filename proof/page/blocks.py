@@ -28,6 +28,8 @@ class Heading:
     offset: int
     top: bool
     """Whether it stands in the page itself, not inside a tab, a list or an admonition."""
+    requires: tuple[str, ...] = ()
+    """What the section needs of a kernel: the words of the attribute `data-requires`."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def _heading(tag: Tag, number: int, offset: int, top: bool) -> Heading:
     text = "".join(
         str(s) for s in tag.strings if not s.find_parent("a", class_="headerlink")
     ).strip()
-    return Heading(int(tag.name[1]), str(tag.get("id") or ""), text, number, offset, top)
+    requires = tuple(str(tag.get("data-requires") or "").split())
+    return Heading(int(tag.name[1]), str(tag.get("id") or ""), text, number, offset, top, requires)
 
 
 def _enclosing(tag: Tag, headings: Sequence[tuple[Heading, Tag]]) -> Iterator[Heading]:

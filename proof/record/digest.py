@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from proof.errors import ProofError
 from proof.example.commands import Command
 from proof.example.examples import Example
 from proof.example.session import DIFFERS, Session
@@ -24,6 +25,23 @@ def digest(example: Example) -> str:
     ]
     text = json.dumps(sessions, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def distinct(examples: Iterable[Example]) -> list[Example]:
+    """Return each example once, however many pages include the file that it is written in.
+
+    Raises:
+        ProofError: Such a file holds two examples, which could not be told apart.
+    """
+    found: dict[str, Example] = {}
+    for example in examples:
+        first = found.setdefault(example.name, example)
+        if first is not example and digest(first) != digest(example):
+            raise ProofError(
+                f"{example.file} is an example on {first.page}, and another one on {example.page};"
+                " write each example into a file of its own"
+            )
+    return list(found.values())
 
 
 def _listed(commands: Sequence[Command]) -> list[list[object]]:

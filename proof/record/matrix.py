@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from proof.errors import KernelLost, ProofError
 from proof.example.comparison import decode
 from proof.example.examples import Example
+from proof.example.place import Place
 from proof.kernel.choose import HOST, all_kernels, choose
 from proof.kernel.protocol import Kernel
 from proof.page.site import Site
@@ -20,6 +21,8 @@ from proof.record.record import AS_SHOWN
 from proof.run.prove import Proof, prove
 
 REFUSED = "refused"
+NEEDS = "needs "
+"""How the verdict begins on an example that a kernel lacks something for."""
 FAILED = "failed"
 
 
@@ -46,8 +49,8 @@ class Result:
     """What came of an example in a setting.
 
     Attributes:
-        verdict: `as shown`, `refused` (rightly, and with a clear message), `failed`, or what
-            befell the guest.
+        verdict: `as shown`, `refused` (rightly, and with a clear message), `needs` and what the
+            kernel lacks, `failed`, or what befell the guest.
         why: In words, unless the verdict says it all.
         proof: What was seen, if the example came to its end.
         said: If it was refused: the line that says so, of each session, by its label.
@@ -61,7 +64,7 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether this is as it should be."""
-        return self.verdict in (AS_SHOWN, REFUSED)
+        return self.verdict in (AS_SHOWN, REFUSED) or self.verdict.startswith(NEEDS)
 
 
 @dataclass
@@ -140,6 +143,7 @@ def _run_all(
     try:
         refusal = kernel.refusal()
         column.facts = kernel.facts()
+        lacks = set(kernel.lacks(word for example in examples for word in example.requires))
         if refusal and column.setting.kernel == HOST:
             raise ProofError(refusal)
     except ProofError as error:
@@ -147,6 +151,9 @@ def _run_all(
         return
     column.booting = time.monotonic() - started
     for example in examples:
+        if missing := [word for word in example.requires if word in lacks]:
+            column.results[example.name] = lacking(example, missing, column.facts)
+            continue
         try:
             proof = prove(example, kernel, check=False)
         except ProofError as error:
@@ -154,6 +161,12 @@ def _run_all(
         else:
             column.results[example.name] = judge(proof, refusal, site.settings.refusals)
             column.commands += sum(run.seconds for run in proof.repeated)
+
+
+def lacking(example: Example, missing: Sequence[str], facts: Mapping[str, str]) -> Result:
+    """Return the result of an example that was not run, as the kernel lacks what it needs."""
+    verdict = NEEDS + ", ".join(missing)
+    return Result(verdict, proof=Proof(example, (), (verdict,), Place(facts)), said={})
 
 
 def lost(error: ProofError) -> Result:

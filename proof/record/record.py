@@ -122,6 +122,8 @@ def path_of(example: Example, site: Site) -> Path:
         example: The example.
         site: The site that it is on.
     """
+    if example.file != example.page:
+        return site.records / PurePosixPath(example.file).with_suffix(".json")
     page = PurePosixPath(example.page)
     if page.is_relative_to(site.docs):
         page = page.relative_to(site.docs)
@@ -210,7 +212,7 @@ def write(
         if path.exists() and (old := read(path)).hash == hashed:
             runs += [r for r in old.runs if r.key != run.key]
     runs.sort(key=lambda r: (series(r.kernel), r.key))
-    record = Record(example.page, example.id, hashed, tuple(runs))
+    record = Record(example.file, example.id, hashed, tuple(runs))
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(record), ensure_ascii=False, indent=2)
     write_whole(path, text + "\n", errors="backslashreplace")

@@ -95,7 +95,7 @@ def astray(examples: Sequence[Example], site: Site) -> Iterator[ProofError]:
             )
     for path, record in kept.items():
         owner = places.get(path)
-        if not owner or (owner.page, owner.id) != (record.page, record.example):
+        if not owner or (owner.file, owner.id) != (record.page, record.example):
             yield ProofError(
                 f"{path.relative_to(records.parent)}: this record is of"
                 f" {record.page}::{record.example}, which no page has, or which is recorded"

@@ -99,7 +99,7 @@ def _row(run: Run, others: list[str]) -> str:
         facts["arch"],
     )
     row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    if run.result == AS_SHOWN:
+    if run.result == AS_SHOWN or not run.outputs:
         return f"<tr>{row}</tr>"
     # What was printed instead has the next row for itself: a cell would be narrow and high.
     lines = dict.fromkeys(line.strip() for said in run.outputs.values() for line in said)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from proof.errors import ProofError
 from proof.example.examples import Example, read_page
 from proof.page.site import Site
-from proof.record.digest import digest
+from proof.record.digest import digest, distinct
 from proof.record.record import AS_SHOWN, Run
 from proof.record.shelf import shelf
 from proof.site.report import link, page_with, row
@@ -76,5 +76,5 @@ def _cell(run: Run | None) -> str:
 
 def report(site: Site) -> list[str]:
     """Write the table of a site, for the page that has the marker."""
-    examples = [e for path in site.paths() for e in read_page(site.page(path)).examples]
+    examples = distinct(e for path in site.paths() for e in read_page(site.page(path)).examples)
     return as_markdown(examples, site, page_with(MARKER, site))

@@ -13,8 +13,10 @@ import pytest
 from proof.errors import ProofError
 from proof.example.examples import Account, Example, read_page
 from proof.kernel.choose import HOST, chosen_name
+from proof.kernel.fitting import Fitting
 from proof.kernel.protocol import Kernel
 from proof.page.site import open_site
+from proof.record.digest import distinct
 from proof.record.shelf import astray
 from proof.run.prove import Proof, prove
 
@@ -36,7 +38,7 @@ def _accounts() -> dict[str, Account | ProofError]:
 
 
 _ACCOUNTS = _accounts()
-_EXAMPLES = [e for a in _ACCOUNTS.values() if isinstance(a, Account) for e in a.examples]
+_EXAMPLES = distinct(e for a in _ACCOUNTS.values() if isinstance(a, Account) for e in a.examples)
 
 
 @pytest.mark.parametrize("path", _ACCOUNTS)
@@ -50,16 +52,31 @@ def test_page(path: str) -> None:
 
 @pytest.fixture(scope="session")
 def proofs(
-    request: pytest.FixtureRequest, chosen_kernel: Kernel
-) -> Iterator[dict[str, Future[Proof]]]:
+    request: pytest.FixtureRequest, kernels: Fitting
+) -> Iterator[dict[str, Future[Proof | list[str]]]]:
     """Repeat the examples that were selected, as many at a time as there are processors."""
     wanted = {item.callspec.id for item in request.session.items if _is_example(item)}
     chosen = [example for example in _EXAMPLES if example.name in wanted]
+    lacks = kernels.chosen.lacks(word for example in chosen for word in example.requires)
+    on_host = chosen_name() == HOST
     # A guest runs one command at a time.
-    workers = 1 if chosen_name() != HOST else len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers) as pool:
-        yield {example.name: pool.submit(prove, example, chosen_kernel) for example in chosen}
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as here, ThreadPoolExecutor(1) as there:
+        yield {
+            example.name: (
+                here if on_host and not set(lacks).intersection(example.requires) else there
+            ).submit(_prove, example, kernels)
+            for example in chosen
+        }
+        for pool in (here, there):
+            pool.shutdown(cancel_futures=True)
+
+
+def _prove(example: Example, kernels: Fitting) -> Proof | list[str]:
+    """Repeat an example; where another kernel than the host's was chosen, say what it lacks."""
+    lacks = kernels.chosen.lacks(example.requires)
+    if lacks and chosen_name() != HOST:
+        return lacks
+    return prove(example, kernels.of(example.requires))
 
 
 def _is_example(item: pytest.Item) -> TypeGuard[pytest.Function]:
@@ -67,12 +84,22 @@ def _is_example(item: pytest.Item) -> TypeGuard[pytest.Function]:
 
 
 @pytest.mark.parametrize("example", _EXAMPLES, ids=[e.name for e in _EXAMPLES])
-def test_example(example: Example, proofs: dict[str, Future[Proof]]) -> None:
-    """The example's commands print what its page shows."""
+def test_example(
+    example: Example,
+    proofs: dict[str, Future[Proof | list[str]]],
+    chosen_kernel: Kernel,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The example's commands print what its page shows, where the kernel has what it needs."""
     try:
         proof = proofs[example.name].result()
     except ProofError as error:
         pytest.fail(str(error), pytrace=False)
+    if isinstance(proof, list):
+        with capsys.disabled():
+            kernel = chosen_kernel.facts()["kernel"]
+            print(f"\n{example.name}: Linux {kernel} lacks {', '.join(proof)}")
+        return
     if proof.on_kernel:
         _ran_on_kernel.append(example.name)
     if proof.failures:
