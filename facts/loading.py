@@ -1,19 +1,17 @@
-"""Program to log: load a program of one type through libbpf, and keep what the verifier says."""
+"""Program to log: load a program of a type that calls a helper, and keep what the verifier says."""
 
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
-from facts.errors import FactError
-
-SOURCE = Path(__file__).parent / "drain.bpf.c"
-_COMPILER = Path(__file__).parent.parent / "tools/bpf-cc"
 _LOG_SIZE = 1 << 16
+_EXIT = (0xB7, 0x95)
+"""`r0 = 0`, `exit`."""
+_CALL = 0x85
+_STRUCT = 4
+"""BTF_KIND_STRUCT."""
 
 
 @dataclass(frozen=True)
@@ -21,86 +19,109 @@ class Kind:
     """How to make a program of a type.
 
     Attributes:
-        section: The name of its ELF section, from which libbpf knows the type.
-        needs: What the kernel must be built with, in words for those who read that it is not.
-        type: The type's number where libbpf may be too old to know the section.
+        type: The type's number.
         attach_type: The number of the attach type that belongs to it.
-        defines: Macros that the source is compiled with.
+        hook: The kernel's function (or what the attach type has in its place) to attach to.
+        member: The number of the hook among the functions of the structure of this name, `hook`.
+        sleepable: Whether it may sleep.
+        needs: What the kernel must be built with, in words for those who read that it is not.
     """
 
-    section: str
-    needs: str = ""
-    type: int | None = None
+    type: int
     attach_type: int = 0
-    defines: tuple[str, ...] = ()
+    hook: str = ""
+    member: str = ""
+    sleepable: bool = False
+    needs: str = ""
 
 
-def load(kind: Kind, folder: Path, *, call: bool) -> tuple[int, str]:
-    """Load a program of a type.
+class _Options(ctypes.Structure):
+    """`struct bpf_prog_load_opts` of libbpf 1.1, which later versions take as well."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("attempts", ctypes.c_int),
+        ("expected_attach_type", ctypes.c_uint32),
+        ("prog_btf_fd", ctypes.c_uint32),
+        ("prog_flags", ctypes.c_uint32),
+        ("prog_ifindex", ctypes.c_uint32),
+        ("kern_version", ctypes.c_uint32),
+        ("attach_btf_id", ctypes.c_uint32),
+        ("attach_prog_fd", ctypes.c_uint32),
+        ("attach_btf_obj_fd", ctypes.c_uint32),
+        ("fd_array", ctypes.c_void_p),
+        ("func_info", ctypes.c_void_p),
+        ("func_info_cnt", ctypes.c_uint32),
+        ("func_info_rec_size", ctypes.c_uint32),
+        ("line_info", ctypes.c_void_p),
+        ("line_info_cnt", ctypes.c_uint32),
+        ("line_info_rec_size", ctypes.c_uint32),
+        ("log_level", ctypes.c_uint32),
+        ("log_size", ctypes.c_uint32),
+        ("log_buf", ctypes.c_void_p),
+    )
+
+
+def load(kind: Kind, helper: int | None = None) -> tuple[int, str]:
+    """Load a program that calls a helper, without any arguments, and returns.
+
+    The verifier looks first whether the type may call it, and only then at arguments.
 
     Args:
         kind: How to make it.
-        folder: Where to compile it.
-        call: Whether it calls the helper; one that does not is the control.
+        helper: The helper's number; None for a program that does nothing, the control.
 
     Returns:
         0 or the errno, and the verifier's log.
     """
-    defines = [f'SECTION="{kind.section}"', *kind.defines, *(["CALL"] if call else [])]
-    path = _compile(folder, defines)
-    if kind.section.startswith("freplace"):
-        with _Object(_compile(folder, ["TARGET"])) as target:
-            if code := target.load()[0]:
-                return code, "the program to be replaced does not load"
-            with _Object(path) as replacing:
-                return replacing.load(replaces=target.fd())
-    with _Object(path) as loaded:
-        return loaded.load(kind)
+    libbpf = _libbpf()
+    log = ctypes.create_string_buffer(_LOG_SIZE)
+    options = _Options(
+        sz=ctypes.sizeof(_Options),
+        expected_attach_type=kind.attach_type,
+        prog_flags=1 << 4 if kind.sleepable else 0,
+        log_level=1,
+        log_size=_LOG_SIZE,
+        log_buf=ctypes.addressof(log),
+    )
+    if kind.member:
+        options.attach_btf_id, options.expected_attach_type = _member(kind.hook, kind.member)
+    elif kind.hook:
+        found = libbpf.libbpf_find_vmlinux_btf_id(kind.hook.encode(), kind.attach_type)
+        if found < 0:
+            return -found, f"the kernel has no {kind.hook}"
+        options.attach_btf_id = found
+    call = () if helper is None else (_CALL | helper << 32,)
+    words = (*call, *_EXIT)
+    program = (ctypes.c_uint64 * len(words))(*words)
+    fd = libbpf.bpf_prog_load(
+        kind.type, b"facts", b"GPL", program, len(words), ctypes.byref(options)
+    )
+    if fd >= 0:
+        ctypes.CDLL(None).close(fd)
+        return 0, ""
+    return -fd, log.value.decode(errors="replace")
 
 
-def _compile(folder: Path, defines: Sequence[str]) -> Path:
-    path = folder / "program.bpf.o"
-    path = folder / ("target.bpf.o" if "TARGET" in defines else path.name)
-    flags = [f"-D{define}" for define in defines]
-    command: list[str | Path] = [_COMPILER, SOURCE, path, *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise FactError(f"{SOURCE.name} does not compile: {done.stderr}")
-    return path
+@cache
+def _libbpf() -> ctypes.CDLL:
+    library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    library.btf__load_vmlinux_btf.restype = ctypes.c_void_p
+    library.btf__type_by_id.restype = ctypes.POINTER(ctypes.c_uint32)
+    library.btf__name_by_offset.restype = ctypes.c_char_p
+    library.libbpf_set_print(None)
+    return library
 
 
-class _Object:
-    """An object file of libbpf's with one program, closed at the end."""
-
-    def __init__(self, path: Path) -> None:
-        self._bpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
-        for name in ("bpf_object__open_file", "bpf_object__next_program"):
-            getattr(self._bpf, name).restype = ctypes.c_void_p
-        self._bpf.libbpf_set_print(None)
-        self._object = ctypes.c_void_p(self._bpf.bpf_object__open_file(os.fsencode(path), None))
-        if not self._object:
-            raise FactError(f"libbpf cannot open {path.name}: {os.strerror(ctypes.get_errno())}")
-        first = self._bpf.bpf_object__next_program(self._object, None)
-        self._program = ctypes.c_void_p(first)
-
-    def __enter__(self) -> _Object:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bpf.bpf_object__close(self._object)
-
-    def load(self, kind: Kind | None = None, replaces: int | None = None) -> tuple[int, str]:
-        log = ctypes.create_string_buffer(_LOG_SIZE)
-        size = ctypes.c_size_t(_LOG_SIZE)
-        self._bpf.bpf_program__set_log_buf(self._program, log, size)
-        self._bpf.bpf_program__set_log_level(self._program, 1)
-        if kind and kind.type is not None:
-            self._bpf.bpf_program__set_type(self._program, kind.type)
-            self._bpf.bpf_program__set_expected_attach_type(self._program, kind.attach_type)
-        if replaces is not None:
-            self._bpf.bpf_program__set_attach_target(self._program, replaces, b"replaced")
-        code = -self._bpf.bpf_object__load(self._object)
-        return code, log.value.decode(errors="replace")
-
-    def fd(self) -> int:
-        return int(self._bpf.bpf_program__fd(self._program))
+def _member(structure: str, member: str) -> tuple[int, int]:
+    """Return the id of a structure of the kernel's, and the number of one of its members."""
+    libbpf = _libbpf()
+    btf = ctypes.c_void_p(libbpf.btf__load_vmlinux_btf())
+    number = libbpf.btf__find_by_name_kind(btf, structure.encode(), _STRUCT)
+    if number < 0:
+        return 0, 0
+    # struct btf_type is three words, and each struct btf_member behind it as well.
+    words = libbpf.btf__type_by_id(btf, number)
+    names = [libbpf.btf__name_by_offset(btf, words[3 + 3 * n]) for n in range(words[1] & 0xFFFF)]
+    libbpf.btf__free(btf)
+    return number, names.index(member.encode())

@@ -21,7 +21,11 @@ ROOT = Path(__file__).parent.parent
 LOADING = {"compile_bpf", "rig", "tiny"}
 """Fixtures that load BPF programs."""
 
+REPORTS = "otherkernel.pytest_plugin.reports"
+"""The plugin of the pytest in a guest."""
+
 LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
+LACKING: pytest.StashKey[int] = pytest.StashKey()
 IN_GUEST: pytest.StashKey[bool] = pytest.StashKey()
 
 
@@ -34,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Find the kernel, and hear Ctrl-C, for what the tests start as well."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if config.pluginmanager.has_plugin("otherkernel.pytest_plugin.reports"):
+    if config.pluginmanager.has_plugin(REPORTS):
         return  # this is the pytest in the guest, which has no need of what boots one
     from otherkernel.pytest_plugin import HOST, VARIABLE, kernel_of  # noqa: PLC0415
     from proof.kernel import choose  # noqa: PLC0415
@@ -48,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what runs on the kernel: the examples, and each test that loads a BPF object."""
     in_guest = config.stash.get(IN_GUEST, False)
+    _send_away(config, items, in_guest=in_guest)
     for item in items:
         names = getattr(item, "fixturenames", ())
         if "chosen_kernel" in names:
@@ -65,8 +70,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in about_host]
 
 
+def _send_away(config: pytest.Config, items: list[pytest.Item], *, in_guest: bool) -> None:
+    """Run tests that need what this machine's kernel lacks on the default one.
+
+    Where another kernel was chosen, and it lacks that, they are left out.
+    """
+    needs = {item: mark.args for item in items if (mark := item.get_closest_marker("needs"))}
+    if not needs or config.pluginmanager.has_plugin(REPORTS):
+        return
+    from otherkernel.pytest_plugin import serve  # noqa: PLC0415
+    from proof import settings  # noqa: PLC0415
+    from proof.kernel import choose  # noqa: PLC0415
+
+    with closing(choose.choose(ROOT, settings.read(ROOT))) as kernel:
+        lacks = set(kernel.lacks(word for words in needs.values() for word in words))
+    away = [item for item, words in needs.items() if lacks.intersection(words)]
+    if in_guest:
+        config.stash[LACKING] = len(away)
+        config.hook.pytest_deselected(items=away)
+        items[:] = [item for item in items if item not in away]
+    elif away:
+        serve(config, choose.default())
+        for item in away:
+            item.add_marker("other_kernel")
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Say of tests that another kernel cannot stand in for that they were left out."""
+    if count := config.stash.get(LACKING, 0):
+        terminalreporter.write_line(f"Left out, as this kernel lacks what they need: {count}.")
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"Left out, as they need this machine's own kernel: {count}.")
 

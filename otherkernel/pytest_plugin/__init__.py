@@ -62,6 +62,15 @@ def pytest_configure(config: pytest.Config) -> None:
     name = kernel_of(config)
     if name == HOST:
         return
+    serve(config, name)
+
+
+def serve(config: pytest.Config, name: str) -> None:
+    """Have the marked tests run on a kernel, which is booted when the first of them is due.
+
+    Raises:
+        pytest.UsageError: There is no such kernel.
+    """
     # What boots a kernel is needed for this only.
     from otherkernel.errors import Error  # noqa: PLC0415
     from otherkernel.kernels import catalogue  # noqa: PLC0415
