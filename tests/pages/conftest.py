@@ -8,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages.objects import loaded, open_object, quiet, unloaded
 from tests.userrb.rig import bpf, compile_bpf, drain, handle, libbpf, ring
 
-__all__ = ["bpf", "compile_bpf", "drain", "handle", "libbpf", "ring"]
+__all__ = [
+    "bpf",
+    "compile_bpf",
+    "drain",
+    "handle",
+    "libbpf",
+    "loaded",
+    "open_object",
+    "quiet",
+    "ring",
+    "unloaded",
+]
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -6,82 +6,19 @@ import ctypes
 import errno
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.pages.child import become_nobody, in_child
 from tests.pages.native import failed, native
+from tests.pages.objects import Handle, Open, bpf_map, kernels_name, program, programs, text
 
 XDP, SOCKET_FILTER, UNSPECIFIED = 6, 1, 0
 FORMAT = 4001  # LIBBPF_ERRNO__FORMAT
 
 PRINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-
-Handle = int | None
-Open = Callable[..., Handle]
-
-
-def text(pointer: int | None) -> str | None:
-    """Read a string of libbpf's."""
-    return ctypes.string_at(pointer).decode() if pointer else None
-
-
-@pytest.fixture
-def open_object(compile_bpf: Callable[[str], Path]) -> Iterator[Open]:
-    """Opens tests/bpf/object.bpf.c, or a file; closes it at the end."""
-    native.libbpf_set_print(None)
-    opened: list[int] = []
-
-    def call(path: Path | None = None, options: bytes | None = None) -> Handle:
-        file = os.fsencode(path or compile_bpf("object"))
-        handle: Handle = native.bpf_object__open_file(file, options)
-        if handle:
-            opened.append(handle)
-        return handle
-
-    yield call
-    for handle in opened:
-        native.bpf_object__close(handle)
-
-
-@pytest.fixture
-def unloaded(open_object: Open) -> Handle:
-    """Open the object, without the program of no type, which cannot be loaded."""
-    handle = open_object()
-    untyped = native.bpf_object__find_program_by_name(handle, b"untyped")
-    assert native.bpf_program__set_autoload(untyped, False) == 0
-    return handle
-
-
-@pytest.fixture
-def loaded(unloaded: Handle) -> Handle:
-    """Load the object."""
-    assert native.bpf_object__load(unloaded) == 0
-    return unloaded
-
-
-def programs(handle: Handle) -> list[Handle]:
-    """Walk the programs."""
-    found = []
-    program = native.bpf_object__next_program(handle, None)
-    while program:
-        found.append(program)
-        program = native.bpf_object__next_program(handle, program)
-    return found
-
-
-def program(handle: Handle, name: str) -> Handle:
-    """Find a program."""
-    found: Handle = native.bpf_object__find_program_by_name(handle, name.encode())
-    return found
-
-
-def bpf_map(handle: Handle, name: str) -> Handle:
-    """Find a map."""
-    found: Handle = native.bpf_object__find_map_by_name(handle, name.encode())
-    return found
 
 
 @pytest.mark.row("bpf_object__open_file", "There is no such file")
@@ -229,13 +166,6 @@ def test_the_kernel_keeps_15_characters(loaded: Handle) -> None:
     assert text(native.bpf_map__name(longest)) == "a_map_with_quite_a_long_name"
     assert kernels_name(native.bpf_program__fd(long), 64) == b"a_program_with_"
     assert kernels_name(native.bpf_map__fd(longest), 24) == b"a_map_with_quit"
-
-
-def kernels_name(fd: int, offset: int) -> bytes:
-    """Ask the kernel for a name: in struct bpf_prog_info or bpf_map_info, at the offset."""
-    info, size = ctypes.create_string_buffer(256), ctypes.c_uint32(256)
-    assert native.bpf_obj_get_info_by_fd(fd, info, ctypes.byref(size)) == 0
-    return info.raw[offset : offset + 16].rstrip(b"\0")
 
 
 @pytest.mark.row("bpf_object__find_program_by_name", "no program of this name")
