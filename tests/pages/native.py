@@ -22,7 +22,7 @@ _TYPES = {
 
 @cache
 def _headers() -> str:
-    return "".join(header(file) for file in ("libbpf.h", "bpf.h", "btf.h"))
+    return "".join(header(file) for file in ("libbpf.h", "libbpf_legacy.h", "bpf.h", "btf.h"))
 
 
 class Native:
