@@ -120,12 +120,15 @@ def test_what_the_verifier_refuses(load: Load) -> None:
 
 
 def test_the_log_of_what_is_accepted(load: Load) -> None:
-    """Is written at level 1, and not at level 0."""
+    """Is written at level 1, and not at level 0; at level 2 there is more of it."""
     log = ctypes.create_string_buffer(4096)
     assert load(RETURN_2, options=log_options(log, 0)) >= 0
     assert log.value == b""
     assert load(RETURN_2, options=log_options(log, 1)) >= 0
     assert b"processed 2 insns" in log.value
+    more = ctypes.create_string_buffer(4096)
+    assert load(RETURN_2, options=log_options(more, 2)) >= 0
+    assert len(more.value) > len(log.value)
 
 
 @pytest.mark.row("bpf_prog_load", "The log does not fit")
