@@ -189,7 +189,7 @@ def test_new_with_more_pages_than_there_can_be(rig: Rig) -> None:
     assert failed(rig.new(pages=1 << 22)) == errno.ENOMEM
 
 
-@pytest.mark.row("perf_buffer__new", "may not open perf events")
+@pytest.mark.row("perf_buffer__new", "may not watch a CPU")
 def test_new_without_privilege(rig: Rig) -> None:
     """A process without capabilities, whatever descriptor it was given."""
     paranoid = int(Path("/proc/sys/kernel/perf_event_paranoid").read_text())
