@@ -1,52 +1,60 @@
-"""libbpf's functions for ctypes, each with the types that the header declares."""
+"""libbpf's functions for ctypes, also where its headers are not: in a guest."""
 
 from __future__ import annotations
 
 import ctypes
-import re
 from functools import cache
 from typing import Any
 
-from facts.libbpf import header
+_POINTERS = frozenset(
+    (
+        "bpf_map__name",
+        "bpf_object__btf",
+        "bpf_object__find_map_by_name",
+        "bpf_object__find_program_by_name",
+        "bpf_object__name",
+        "bpf_object__next_program",
+        "bpf_object__open_file",
+        "bpf_program__name",
+        "bpf_program__section_name",
+        "btf__load_vmlinux_btf",
+        "btf__name_by_offset",
+        "btf__type_by_id",
+        "libbpf_set_print",
+        "perf_buffer__new",
+        "perf_buffer__new_raw",
+        "ring_buffer__new",
+    )
+)
+"""The functions that return a pointer: an address, or None for NULL. Others return a number."""
 
-_TYPES = {
-    "void": None,
-    "bool": ctypes.c_bool,
-    "long": ctypes.c_long,
-    "size_t": ctypes.c_size_t,
-    "__u32": ctypes.c_uint32,
-    "__u64": ctypes.c_uint64,
-    "__s32": ctypes.c_int32,
+_NUMBERS: dict[str, type[ctypes._SimpleCData[Any]]] = {
+    "bpf_program__autoload": ctypes.c_bool,
+    "libbpf_get_error": ctypes.c_long,
 }
-
-
-@cache
-def _headers() -> str:
-    return "".join(header(file) for file in ("libbpf.h", "libbpf_legacy.h", "bpf.h", "btf.h"))
+"""What those return whose number is not an int."""
 
 
 class Native:
-    """The library: `native.ring_buffer__poll` is that function. `errno` tells what went wrong."""
+    """The library: `native.ring_buffer__poll(ring, 0)` calls that function.
+
+    A number is passed as 64 bits, which is right for every type of number and for an address.
+    """
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL("libbpf.so.1", use_errno=True)
 
     @cache  # noqa: B019 - there is one, for good
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a function, of any type
-        declared = re.search(rf"LIBBPF_API ([^;()]*)\b{name}\(([^;]*)\);", _headers())
-        assert declared, f"no header declares {name}"
-        function = getattr(self._library, name)
-        function.restype = _type(f"{declared[1]} result")
-        parts = declared[2].split(",")
-        function.argtypes = [_type(part) for part in parts if part.strip() != "void"]
-        return function
+        function = self._library[name]
+        number = _NUMBERS.get(name, ctypes.c_int)
+        function.restype = ctypes.c_void_p if name in _POINTERS else number
 
+        def call(*arguments: object) -> object:
+            wide = (ctypes.c_long(one) if isinstance(one, int) else one for one in arguments)
+            return function(*wide)
 
-def _type(declaration: str) -> type[ctypes._SimpleCData[Any]] | None:
-    words = re.findall(r"\w+", declaration)[:-1]
-    if "*" in declaration or words[-1].endswith("_fn") or words[-1].endswith("_fn_t"):
-        return ctypes.c_void_p
-    return _TYPES.get(words[-1], ctypes.c_int)
+        return call
 
 
 def failed(result: object) -> int:
