@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from tests.pages.child import become_nobody, in_child
 from tests.pages.native import failed, native
 from tests.pages.objects import Handle, Open, text
+from tests.userrb.rig import BPF, bpf_cc
 
 UNKNOWN, STRUCT, TYPEDEF, FUNC = 0, 4, 8, 12
 
@@ -121,10 +121,7 @@ def test_the_types_of_an_object(open_object: Open) -> None:
 
 def test_an_object_without_types(open_object: Open, tmp_path: Path) -> None:
     """Compiled without -g, and without a map defined by BTF."""
-    source = tmp_path / "plain.bpf.c"
-    source.write_text('__attribute__((section("xdp"), used)) int f(void *c) { return 2; }\n')
     target = tmp_path / "plain.bpf.o"
-    command = ["clang", "-O2", "-target", "bpf", "-c", str(source), "-o", str(target)]
-    subprocess.run(command, check=True)
+    bpf_cc(BPF / "plain.bpf.c", target, "-g0")
     assert native.bpf_object__btf(open_object(target)) is None
     assert native.bpf_object__btf(None) is None
