@@ -14,6 +14,8 @@ import pytest
 from tests.pages.child import become_nobody, in_child
 from tests.pages.native import failed, native
 
+pytestmark = pytest.mark.kernel
+
 SOCKET_FILTER, TRACEPOINT, XDP = 1, 5, 6
 EXIT = struct.pack("=BBhi", 0x95, 0, 0, 0)
 RETURN_2 = struct.pack("=BBhi", 0xB7, 0, 0, 2) + EXIT

@@ -15,6 +15,8 @@ from tests.pages.native import failed, native
 from tests.pages.objects import Handle, Open, text
 from tests.userrb.rig import BPF, bpf_cc
 
+pytestmark = pytest.mark.kernel
+
 UNKNOWN, STRUCT, TYPEDEF, FUNC = 0, 4, 8, 12
 
 
