@@ -224,9 +224,9 @@ def test_the_descriptor_of_a_map(unloaded: Handle) -> None:
 
 def test_close_closes_the_descriptors(compile_bpf: Callable[[str], Path]) -> None:
     """Of programs and maps; a duplicate keeps the map alive, and its content."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     handle = native.bpf_object__open_file(os.fsencode(compile_bpf("object")), None)
     native.bpf_program__set_autoload(program(handle, "untyped"), False)
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     assert native.bpf_object__load(handle) == 0
     assert len(os.listdir("/proc/self/fd")) > before  # noqa: PTH208
     kept = os.dup(native.bpf_map__fd(bpf_map(handle, "numbers")))
