@@ -2,7 +2,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-/* Reads a byte without asking whether the packet has it: no verifier accepts that. */
+/* Reads a byte without asking whether the packet has it:
+ * no verifier accepts that. */
 SEC("xdp")
 int refused(struct xdp_md *packet)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char in[] = "to____from__08payload", out[100];
+static char in[] = "to____from__08", out[100];
 
 static void run(int program, __u32 room, int repeat)
 {
@@ -34,7 +34,7 @@ int main(void)
 	program = bpf_program__fd(bpf_object__find_program_by_name(object, "swap"));
 	run(program, sizeof(out), 1);
 	run(program, sizeof(out), 2); /* swapped, and swapped again */
-	run(program, 20, 1);
+	run(program, 10, 1);
 	run(STDIN_FILENO, sizeof(out), 1);
 	bpf_object__close(object);
 	return 0;
