@@ -20,6 +20,7 @@ _POINTERS = frozenset(
         "btf__load_vmlinux_btf",
         "btf__name_by_offset",
         "btf__type_by_id",
+        "libbpf_bpf_prog_type_str",
         "libbpf_set_print",
         "perf_buffer__new",
         "perf_buffer__new_raw",
@@ -30,6 +31,7 @@ _POINTERS = frozenset(
 
 _NUMBERS: dict[str, type[ctypes._SimpleCData[Any]]] = {
     "bpf_program__autoload": ctypes.c_bool,
+    "btf__resolve_size": ctypes.c_int64,
     "libbpf_get_error": ctypes.c_long,
 }
 """What those return whose number is not an int."""
