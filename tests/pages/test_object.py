@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.child import become_nobody, in_child
+from tests.pages.child import become_nobody, in_child, open_descriptors
 from tests.pages.native import failed, native
 from tests.pages.objects import Handle, Open, bpf_map, kernels_name, program, programs, text
 
@@ -224,7 +224,7 @@ def test_the_descriptor_of_a_map(unloaded: Handle) -> None:
 
 def test_close_closes_the_descriptors(compile_bpf: Callable[[str], Path]) -> None:
     """Of programs and maps; a duplicate keeps the map alive, and its content."""
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = open_descriptors()
     handle = native.bpf_object__open_file(os.fsencode(compile_bpf("object")), None)
     native.bpf_program__set_autoload(program(handle, "untyped"), False)
     assert native.bpf_object__load(handle) == 0

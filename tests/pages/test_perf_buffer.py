@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import userrb
-from tests.pages.child import become_nobody, in_child
+from tests.pages.child import become_nobody, in_child, open_descriptors
 from tests.pages.native import failed, native
 
 ON_EVENT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32)
@@ -282,10 +282,10 @@ def test_two_sets_of_buffers_on_a_map(rig: Rig) -> None:
 
 def test_free_takes_the_buffers_out_of_the_map(rig: Rig) -> None:
     """A BPF program that goes on sending gets -ENOENT; all descriptors are closed but the map's."""
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = open_descriptors()
     assert rig.send() == -errno.ENOENT
     buffers = native.perf_buffer__new(rig.fd(), 1, rig.on_event, None, None, None)
-    opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    opened = open_descriptors()
     assert opened == before + native.perf_buffer__buffer_cnt(buffers) + 1
     assert rig.send() == 0
     native.perf_buffer__free(buffers)
