@@ -129,7 +129,7 @@ def test_a_definition_is_the_header_s() -> None:
     assert libbpf.version_tag("bpf_core_enum_value").endswith("/releases/tag/v0.2)")
 
 
-@pytest.mark.parametrize("feature", kernel.features().keys() - kfuncs.prototypes().keys())
+@pytest.mark.parametrize("feature", sorted(kernel.features().keys() - kfuncs.prototypes().keys()))
 def test_the_headers_bear_out_a_kernel_version(feature: str) -> None:
     """Kernel headers declare a feature if, and only if, they are of its version or newer."""
     version, has = kernel.declared(feature)
