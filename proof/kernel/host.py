@@ -20,9 +20,6 @@ from proof.kernel import privilege, probe, sudo
 from proof.kernel.protocol import Needs, Seen
 from proof.kernel.relay import Relay
 
-_SUDOS = 64
-"""Commands with sudo that a session may run at a time."""
-
 
 class Host:
     """`proof.kernel.protocol.Kernel` of this machine.
@@ -54,7 +51,7 @@ class Host:
             sudo.install(tools, ["/bin/sh", "-c", sudo.SCRIPT, "sudo"])
             yield
         else:
-            relay = Relay(tools, partial(privilege.run, sudo.SCRIPT), at_once=_SUDOS)
+            relay = Relay(tools, partial(privilege.run, sudo.SCRIPT))
             try:
                 yield
             finally:

@@ -19,6 +19,9 @@ from proof.errors import KernelLost, ProofError
 from proof.kernel import shim, sudo
 from proof.kernel.shim import LENGTH, STATUS
 
+AT_ONCE = 64
+"""Commands with sudo that a session may run at a time."""
+
 _NOT_RUN = 1
 """Status of a `sudo` whose command was not started, as of the real one."""
 
@@ -51,17 +54,16 @@ class Relay:
 
     Args:
         tools: The directory that `sudo` goes into, and the socket beside it.
-        run: Runs a command; returns its status.
-        at_once: How many may run at a time.
+        run: Runs a command; returns its status. Threads call it.
 
     Attributes:
         failure: The error by which the guest was lost, or a command could not be handed to it.
     """
 
-    def __init__(self, tools: Path, run: Callable[[Request], int], *, at_once: int = 1) -> None:
+    def __init__(self, tools: Path, run: Callable[[Request], int]) -> None:
         self.failure: ProofError | None = None
         self._run = run
-        self._free = threading.Semaphore(at_once)
+        self._free = threading.Semaphore(AT_ONCE)
         self._threads: list[threading.Thread] = []
         self._closing = os.eventfd(0)
         self._closed = False
@@ -128,10 +130,7 @@ class Relay:
 
     def _do(self, request: Request) -> int:
         if not self._free.acquire(blocking=False):
-            why = (
-                "a virtual machine runs one command at a time, and another one still runs; put both"
-                " into one: sudo sh -c 'first & second; wait'"
-            )
+            why = f"{AT_ONCE} commands run already, which is all that may run at a time"
             self.failure = self.failure or ProofError(f"{request.words}: {why}")
             return _refuse(request, why)
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otherkernel.kernels import catalogue
-from proof.errors import KernelLost, ProofError
+from proof.errors import KernelLost
 from proof.kernel.host import Host
 from proof.kernel.other import OtherKernel
 from proof.record.matrix import FAILED, Setting, fill, judge
@@ -103,10 +103,20 @@ def test_a_mount_in_the_place_of_another_does_not_stay(virtual: OtherKernel) -> 
     assert outcome.output == b" /sys/kernel/tracing \n"
 
 
-def test_two_commands_at_once_are_refused(virtual: OtherKernel) -> None:
-    """A second sudo beside a running one is an error that says what to do, not a wait for ever."""
-    with pytest.raises(ProofError, match="one command at a time"):
-        repeat({}, ["sudo sleep 3 &", "sleep 0.5; sudo true"], virtual)
+def test_sudo_in_a_pipe_runs(virtual: OtherKernel) -> None:
+    """Two commands of a pipeline run at a time, and what one writes the other reads."""
+    (outcome,) = repeat({}, ["printf 'a\\nb\\n' | sudo cat | sudo tr ab xy"], virtual).outcomes
+    assert outcome.output == b"x\ny\n"
+    (outcome,) = repeat({}, ["sudo seq 1 1000000 | sudo head -n 1"], virtual).outcomes
+    assert outcome.output == b"1\n"
+
+
+def test_a_command_in_the_background_is_killed_by_another(virtual: OtherKernel) -> None:
+    """A command runs in the background until another one signals it, by a file that both see."""
+    start = "sudo sh -c 'echo $$ >pid; exec sleep 600' &"
+    stop = "sudo sh -c 'until test -s pid && kill $(cat pid); do :; done'"
+    outcomes = repeat({}, [start, stop, "wait $!; echo $?"], virtual).outcomes
+    assert outcomes[2].output.endswith(b"143\n")
 
 
 def test_a_session_that_is_over_ends_its_command(virtual: OtherKernel) -> None:
