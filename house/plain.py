@@ -24,7 +24,8 @@ def plain(page: Page, root: Path) -> str:
         root: The directory that included files are named from.
     """
     text = str(page.markdown)
-    text = _INCLUDED.sub(lambda found: indent(_file(root / found[2]), found[1]), text)
+    while _INCLUDED.search(text):  # what is included may include
+        text = _INCLUDED.sub(lambda found: indent(_file(root / found[2]), found[1]), text)
     text = _OBJECT.sub(lambda found: f"```text\n{_docstring(found[1])}\n```\n", text)
     return _MARKER.sub("", text).lstrip()
 

@@ -10,6 +10,13 @@
     for (const buttons of document.querySelectorAll("nav.md-code__nav:not([aria-label])")) {
       buttons.setAttribute("aria-label", `Block of code ${all.indexOf(buttons) + 1}`);
     }
+    // A section that is a page has its name in a link, which the theme does not name it after.
+    for (const part of document.querySelectorAll("nav.md-nav[aria-labelledby]")) {
+      if (!document.getElementById(part.getAttribute("aria-labelledby"))?.textContent.trim()) {
+        part.removeAttribute("aria-labelledby");
+        part.setAttribute("aria-label", part.querySelector(".md-nav__title")?.textContent.trim() ?? "");
+      }
+    }
     document.querySelectorAll(".md-typeset__scrollwrap:not(:has([role]))").forEach(describe);
     document.querySelectorAll(".md-typeset__scrollwrap").forEach(fit);
   };

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from proof.page.site import Site
-from proof.record.coverage import Coverage, Fate, Line, count, cover
-from proof.site.report import link, page_with, relative, row, title_of
+from proof.record.coverage import Coverage, Fate, count, cover
+from proof.site.report import link, page_with, row
 
 MARKER = "<!-- [COVERAGE] -->"
 _COLUMNS = {
@@ -19,7 +19,7 @@ _COLUMNS = {
 
 
 def as_markdown(coverage: Coverage, site: Site, page: str) -> list[str]:
-    """Write the account as Markdown: what is missing, a table of the pages, a table for each.
+    """Write the account as Markdown: what is missing, and a table of the pages.
 
     Args:
         coverage: The account.
@@ -37,27 +37,7 @@ def as_markdown(coverage: Coverage, site: Site, page: str) -> list[str]:
         counted = Counter(line.fate for line in its)
         numbers = [str(counted[fate]) for fate in fates]
         lines.append(row([link(path, site, page), str(len(its)), *numbers]))
-    for path, its in coverage.pages.items():
-        lines += ["", f"## {title_of(path, site)}", ""]
-        lines += [row(["Line", "Block", "What became of it"]), row(["--:", "---", "---"])]
-        lines += [_line(line, path, site, page) for line in its]
     return lines
-
-
-def _line(line: Line, path: str, site: Site, page: str) -> str:
-    start = line.block.start
-    tabs = " / ".join(tab.label for tab in line.block.tabs)
-    what = f"`{line.what}`" + (f" ({tabs})" if tabs else "")
-    number = str(start.line) if start else ""
-    fate = line.fate.value
-    if line.kernels:
-        fate += f"; Linux {', '.join(line.kernels)}"
-    if line.fate is Fate.NONE:
-        fate = f"**{fate}**"
-    heading = line.block.headings[-1].id if line.block.headings else ""
-    if path.startswith(f"{site.docs}/") and number:
-        number = f"[{number}]({relative(path, site.docs, page)}{'#' * bool(heading)}{heading})"
-    return row([number, what, fate])
 
 
 def report(site: Site) -> list[str]:

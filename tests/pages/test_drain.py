@@ -221,7 +221,7 @@ def test_one_wakeup_a_drain(roomy: userrb.UserRingBuffer, drain_with: Drain) -> 
         (1 << 30 | 8, 16, 0),  # discarded
     ],
 )
-@pytest.mark.row("bpf_user_ringbuf_drain", "no multiple of 8")
+@pytest.mark.row("bpf_user_ringbuf_drain", "not a multiple of 8")
 @pytest.mark.row("bpf_user_ringbuf_drain", "larger than the ring")
 def test_headers_by_hand(
     *,

@@ -128,7 +128,7 @@ def test_a_descriptor_of_something_else(lookup: Callable[..., tuple[int, int]]) 
         assert lookup(file.fileno(), 1)[0] == -errno.EINVAL
 
 
-@pytest.mark.row("bpf_map_lookup_elem", "no address of the program")
+@pytest.mark.row("bpf_map_lookup_elem", "not an address of the program")
 def test_a_wrong_address(make: Map, libbpf: ctypes.CDLL, update: Callable[..., int]) -> None:
     """A key that cannot be read, or a value that cannot be written, is EFAULT."""
     fd = make()

@@ -28,7 +28,7 @@ WANTED = {
     "timeout": {BLOCKING},
     "spin": {WAITING},
     "block": {BLOCKING},
-    "epoll": {WAITING},
+    "epoll": {WAITING, "ebpf-library/libbpf/userspace/ring_buffer__epoll_fd/"},
     "Ctrl-C": {WAITING},
     "pip": {"userrb/install/"},
     "install": {"userrb/install/"},
