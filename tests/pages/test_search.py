@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +15,9 @@ HELPER = "linux/helper-function/bpf_user_ringbuf_drain/"
 BLOCKING = "ebpf-library/libbpf/userspace/user_ring_buffer__reserve_blocking/"
 RESERVE = "ebpf-library/libbpf/userspace/user_ring_buffer__reserve/"
 WAITING = "guides/pitfalls/waiting/"
+HANDLES = "guides/pitfalls/handles/"
+INSTALL = "userrb/install/"
+REFERENCE = "userrb/reference/"
 WANTED = {
     "user_ringbuf": {MAP},
     "USER_RINGBUF": {MAP},
@@ -30,15 +32,46 @@ WANTED = {
     "block": {BLOCKING},
     "epoll": {WAITING, "ebpf-library/libbpf/userspace/ring_buffer__epoll_fd/"},
     "Ctrl-C": {WAITING},
-    "pip": {"userrb/install/"},
-    "install": {"userrb/install/"},
+    "pip": {INSTALL},
+    "install": {INSTALL},
     "asyncio": {"guides/asyncio/"},
     "NumPy": {"guides/batching-and-packing/"},
+    "mmap": {MAP},
+    "thread": {HANDLES},
+    "lock": {HANDLES},
+    "lost samples": {HANDLES},
+    "fork": {HANDLES, REFERENCE},
+    "multiprocessing": {REFERENCE},
+    "E2BIG": {"guides/pitfalls/", "guides/pitfalls/sizes/"},
+    "wedged": {"guides/pitfalls/sizes/"},
+    "RingFull": {"userrb/exceptions/"},
+    "drain callback": {HELPER},
+    "verifier": {HELPER},
+    "queue": {"guides/when-to-use-it/"},
+    "benchmark": {"performance/"},
+    "latency": {"performance/"},
+    "kernel version": {"kernels/"},
+    "python 3.13": {INSTALL},
+    "permission": {INSTALL},
+    "root": {INSTALL},
+    "sudo": {INSTALL},
+    "docker": {INSTALL},
+    "aarch64": {INSTALL},
+    "debian": {INSTALL},
+    "alpine": {INSTALL},
+    "glibc": {INSTALL},
+    "struct": {"userrb/layouts/"},
+    "BTF": {"userrb/layouts/", "glossary/"},
+    "attach": {"userrb/tutorial/", "userrb/objects/"},
+    "XDP": {"userrb/objects/"},
+    "consumer": {"userrb/answers/"},
+    "pinned": {REFERENCE},
 }
 """Of each word, the pages of which one has to be first or second."""
 
 _LINKS = ".md-search-result__item > a.md-search-result__link:first-of-type"
-_DONE = """() => /document/.test(document.querySelector('.md-search-result__meta').textContent)"""
+_META = "document.querySelector('.md-search-result__meta').textContent"
+_TYPE = "(box, words) => { box.value = words; box.dispatchEvent(new KeyboardEvent('keyup')) }"
 
 
 Search = Callable[[str], list[str]]
@@ -49,10 +82,14 @@ def search(site: Path) -> Iterator[Search]:
     """Searches the built site as a reader does; returns the pages found, best first."""
     with reading(site) as reader, reader.context() as context:
         page = context.new_page()
+        page.goto(f"{reader.url}?q=ring")
+        page.wait_for_function(f"/document/.test({_META})")
+        box = page.locator("[data-md-component=search-query]")
 
         def ask(words: str) -> list[str]:
-            page.goto(f"{reader.url}?q={quote(words)}")
-            page.wait_for_function(_DONE)
+            box.evaluate(_TYPE, "qzqzqz")
+            page.wait_for_function(f"/No matching/.test({_META})")
+            box.evaluate(_TYPE, words)
             page.wait_for_selector(_LINKS, state="attached")
             found = page.eval_on_selector_all(_LINKS, "links => links.map(link => link.href)")
             return [re.split("[?#]", link.removeprefix(reader.url))[0] for link in found]
