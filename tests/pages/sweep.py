@@ -83,6 +83,13 @@ BROKEN = """() => [...document.querySelectorAll('article td code, article th cod
     .filter(code => code.offsetParent && code.getClientRects().length > 1)
     .map(code => code.textContent)"""
 
+# What is wider than a phone is drawn as a list, except where columns are what is to be compared.
+WIDE = """() => { dispatchEvent(new Event('resize'));
+    return [...document.querySelectorAll('article .md-typeset__scrollwrap')]
+        .filter(wrap => wrap.offsetParent && !wrap.closest('.kernels, .proof') &&
+            wrap.scrollWidth > wrap.clientWidth + 1)
+        .map(wrap => wrap.textContent.slice(0, 120)) }"""
+
 # By hand: the theme would remember each choice, and scroll to it.
 CHOOSE = """n => document.querySelectorAll('.tabbed-set').forEach(set => {
     const tab = set.querySelectorAll(':scope > input')[n];
@@ -136,6 +143,7 @@ class Sweep:
                 ("cut on a laptop", LAPTOP, OVERFLOWING),
                 ("cut on a laptop", LAPTOP, CUT),
                 ("broken on a phone", SMALL, BROKEN),
+                ("too wide for a phone", SMALL, WIDE),
             ):
                 await page.set_viewport_size(viewport)  # type: ignore[arg-type]
                 for text in await page.evaluate(script):

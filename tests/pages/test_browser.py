@@ -158,8 +158,8 @@ def test_every_page_is_as_it_should_be(site: Path) -> None:
     """On every page each button copies what the page holds, and the language chosen once is chosen.
 
     Axe finds nothing in light or dark. At 360 pixels nothing is wider than the screen, at 390 no
-    name in a table is broken, and at 1440 no command and no name in the navigation is cut. Nothing
-    is asked of another host, or complains in the console.
+    name in a table is broken and no table is cut, and at 1440 no command and no name in the
+    navigation is cut. Nothing is asked of another host, or complains in the console.
     """
     command = [sys.executable, "-m", "tests.pages.sweep", str(site)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
