@@ -1,4 +1,4 @@
-"""Builds the two extension modules; everything else stands in pyproject.toml."""
+"""Builds the two extension modules; everything else is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-# Free-threaded builds of Python have no stable ABI before 3.15.
-LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    sys.exit("userrb: not tested without the GIL; install it into a Python that has one")
 
 
 def pkg_config(*arguments: str) -> list[str]:
@@ -38,11 +38,11 @@ core = Extension(
     depends=["userrb/csrc/core.h", "userrb/csrc/docs.h"],
     extra_compile_args=["-std=gnu11", "-O3", "-Wall", "-Wextra", *pkg_config("--cflags")],
     extra_link_args=pkg_config("--libs"),
-    py_limited_api=LIMITED_API,
+    py_limited_api=True,
 )
 
 setup(
     ext_modules=[core],
     cffi_modules=["userrb/_libbpf_build.py:ffi"],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED_API else {},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

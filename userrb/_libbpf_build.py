@@ -6,7 +6,6 @@ The calls of the ring itself stand in `csrc/`: a sample has to be a C type to co
 from __future__ import annotations
 
 import subprocess
-import sysconfig
 
 from cffi import FFI
 
@@ -244,7 +243,7 @@ ffi.set_source(
     SOURCE,
     extra_compile_args=["-std=gnu11", "-O2", *pkg_config("--cflags")],
     extra_link_args=pkg_config("--libs"),
-    py_limited_api=not sysconfig.get_config_var("Py_GIL_DISABLED"),
+    py_limited_api=True,
 )
 
 if __name__ == "__main__":

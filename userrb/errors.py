@@ -70,7 +70,10 @@ class PinExists(BpfError, FileExistsError):
 
 
 class WrongMapType(BpfError):
-    """The map is not of the type that the ring needs (`EINVAL`)."""
+    """The map is not of the type that the call needs (`EINVAL`).
+
+    `UserRingBuffer` needs a `BPF_MAP_TYPE_USER_RINGBUF`, `RingBuffer` a `BPF_MAP_TYPE_RINGBUF`.
+    """
 
 
 class RingFull(BpfError):

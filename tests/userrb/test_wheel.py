@@ -188,3 +188,17 @@ def test_without_the_wheel_there_really_is_no_libbpf(tmp_path: Path) -> None:
     done = without_libbpf(tmp_path, sys.executable, "-c", "import userrb")
     assert done.returncode == 1
     assert "ImportError" in done.stderr
+
+
+@pytest.mark.parametrize(("free", "said"), [(1, "without the GIL"), (0, "libbpf 1.1 or newer")])
+def test_a_python_without_the_gil_is_refused(free: int, said: str) -> None:
+    """The build of what is not tested ends with words; another Python comes to the next step."""
+    script = (
+        "import os, runpy, sysconfig; os.environ['PATH'] = '/nowhere'\n"
+        f"sysconfig.get_config_vars()['Py_GIL_DISABLED'] = {free}\n"
+        "runpy.run_path('setup.py')"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
