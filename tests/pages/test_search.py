@@ -61,9 +61,8 @@ WANTED = {
     "alpine": {INSTALL},
     "glibc": {INSTALL},
     "struct": {"userrb/layouts/"},
-    "BTF": {"userrb/layouts/", "glossary/"},
-    "attach": {"userrb/tutorial/", "userrb/objects/"},
-    "XDP": {"userrb/objects/"},
+    "BTF": {"ebpf-library/libbpf/userspace/btf__load_vmlinux_btf/"},
+    "attach": {"ebpf-library/libbpf/userspace/bpf_program__set_attach_target/"},
     "consumer": {"userrb/answers/"},
     "pinned": {REFERENCE},
 }
