@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from facts.errors import FactError
 
-EXAMPLES = Path("examples")
 FOLDERS = (
     "ebpf-library/libbpf/userspace",
     "ebpf-library/libbpf/ebpf",
@@ -24,6 +22,7 @@ FOLDERS = (
 """The folders, in the docs directory, of pages that are named after what a program calls."""
 
 _INCLUDED = re.compile(r'(?m)^--8<-- "examples/([\w-]+)/example\.md"$')
+_FILE = re.compile(r'(?m)^ *--8<-- "(examples/[\w/.-]+\.[ch])"$')
 _TITLE = re.compile(r"(?m)^### Example: (.+?) \{ *#example\b")
 _NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
@@ -57,19 +56,21 @@ def included(text: str) -> str | None:
 
 
 @cache
-def themes(root: Path = EXAMPLES) -> dict[str, Theme]:
+def themes() -> dict[str, Theme]:
     """Read all themes, by their names."""
-    return {path.parent.name: _read(path) for path in sorted(root.glob("*/example.md"))}
+    return {path.parent.name: _read(path) for path in sorted(Path("examples").glob("*/example.md"))}
 
 
 def _read(path: Path) -> Theme:
-    title = _TITLE.search(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    title = _TITLE.search(text)
     if title is None:
         raise FactError(f"{path}: begins with no `### Example: what it does {{ #example ... }}`")
     names: dict[bool, set[str]] = {True: set(), False: set()}
-    for file in sorted(path.parent.glob("*.[ch]")):
-        code = _NO_CODE.sub(" ", file.read_text(encoding="utf-8"))
-        names[file.name.endswith(".bpf.c")] |= set(re.findall(r"\b[A-Za-z_]\w+\b", code))
+    # As it shows them: what several themes show is written once.
+    for file in _FILE.findall(text):
+        code = _NO_CODE.sub(" ", Path(file).read_text(encoding="utf-8"))
+        names[file.endswith(".bpf.c")] |= set(re.findall(r"\b[A-Za-z_]\w+\b", code))
     return Theme(path.parent.name, title[1], frozenset(names[True]), frozenset(names[False]))
 
 
@@ -111,12 +112,8 @@ def _named(theme: str, docs: Path) -> list[Path]:
 
 
 def _shown_on(theme: str, docs: Path) -> Path | None:
-    """Return the page to look at for a theme: the first that shows it, in the order of its code."""
-    return next(iter(_showing(theme, docs)), None)
-
-
-def _showing(theme: str, docs: Path) -> Iterator[Path]:
-    return (page for page, its in pages(docs).items() if its == theme)
+    """Return the page to look at for a theme: the first that shows it."""
+    return next((page for page, its in pages(docs).items() if its == theme), None)
 
 
 def link(to: Path, page: Path) -> str:
