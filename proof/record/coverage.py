@@ -45,15 +45,11 @@ class Line:
         block: The block.
         fate: What became of it.
         why: For `Fate.NONE`, what is missing.
-        example: The example that it belongs to, if it does.
-        kernels: The kernel series that the example ran on.
     """
 
     block: Block
     fate: Fate
     why: str = ""
-    example: Example | None = None
-    kernels: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -130,7 +126,7 @@ def _lines(account: Account, known: dict[str, Record]) -> Iterator[Line]:
         if block.start in faulty:
             yield Line(block, Fate.NONE, faulty[block.start])
         elif its_role is Role.ILLUSTRATION:
-            yield Line(block, Fate.ILLUSTRATION, example=example)
+            yield Line(block, Fate.ILLUSTRATION)
         elif example is None:
             yield Line(block, Fate.NONE, "it belongs to no example that could be read")
         else:
@@ -143,22 +139,20 @@ def _line(block: Block, example: Example, account: Account, known: dict[str, Rec
     if record is None:
         command = settings.record_command
         why = f"the example {example.id!r} has not been run as it stands: run `{command}`"
-        return Line(block, Fate.NONE, why, example)
-    runs = [run for run in record.shown if _compared(block, example, run)]
-    kernels = tuple(dict.fromkeys(run.series for run in runs))
-    if not runs:
+        return Line(block, Fate.NONE, why)
+    if not any(_compared(block, example, run) for run in record.shown):
         why = f"no record is of a run where this output holds: run `{settings.matrix_command}`"
-        return Line(block, Fate.NONE, why, example)
+        return Line(block, Fate.NONE, why)
     commands = [c for session in example.sessions for c in _with_status(session)]
     if role(block) is Role.CONSOLE:
         refused = any(c.block == block and status for c, status in commands)
-        return Line(block, Fate.REFUSED if refused else Fate.RAN, "", example, kernels)
+        return Line(block, Fate.REFUSED if refused else Fate.RAN)
     # That a command opened the file was seen when the example ran.
     if any(status for c, status in commands if _names(c, str(block.title))):
         fate = Fate.REFUSED
     else:
         fate = Fate.COMPILED if block.language in _COMPILED else Fate.RAN
-    return Line(block, fate, "", example, kernels)
+    return Line(block, fate)
 
 
 def _compared(block: Block, example: Example, run: Run) -> bool:

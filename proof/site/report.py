@@ -27,7 +27,7 @@ def row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def title_of(path: str, site: Site) -> str:
+def _title_of(path: str, site: Site) -> str:
     """Name a page by its title, the first heading; a file outside the docs by its path."""
     name = PurePosixPath(path)
     if not name.is_relative_to(site.docs):
@@ -45,13 +45,13 @@ def link(path: str, site: Site, page: str, heading: str = "") -> str:
         page: The page that the link will stand on, from the docs directory.
         heading: The id of a heading there.
     """
-    title = title_of(path, site)
+    title = _title_of(path, site)
     if not path.startswith(f"{site.docs}/"):
         return title
-    return f"[{title}]({relative(path, site.docs, page)}{'#' * bool(heading)}{heading})"
+    return f"[{title}]({_relative(path, site.docs, page)}{'#' * bool(heading)}{heading})"
 
 
-def relative(path: str, docs: str, page: str) -> str:
+def _relative(path: str, docs: str, page: str) -> str:
     """Return the way to a page from another one, which is named from the docs directory."""
     here = PurePosixPath(docs, page).parent
     return Path(os.path.relpath(path, here)).as_posix()
