@@ -24,9 +24,6 @@ from tests.userrb.soonest import soonest
 
 FULL = 1016
 
-LOCK = mmap.PAGESIZE + 2048
-"""Where the lock stands in the map, of the mapping that the kernel allows: a mark and its owner."""
-
 
 def owner(ring: userrb.UserRingBuffer) -> int:
     """Reads who holds the lock of a map."""
