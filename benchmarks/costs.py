@@ -131,7 +131,7 @@ def race(rig: Rig, field: list[Contestant], rounds: int) -> dict[str, list[float
 
     Each round begins with another contestant. A turn is done twice and counts the second
     time: the first brings the contestant's records and code back into the caches. After each time
-    the kernel drains, and what it read is compared with what was to be sent.
+    the kernel drains, and what it read is compared with what the contestant had to send.
     """
     times: dict[str, list[float]] = {contestant.key: [] for contestant in field}
     for number in range(rounds):

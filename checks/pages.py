@@ -29,7 +29,7 @@ class Page:
 
     @cached_property
     def article(self) -> Tag:
-        """What its author wrote; empty where there is none."""
+        """The part that its author wrote; empty if the page has no such part."""
         return self.soup.find("article") or self.soup.new_tag("article")
 
     @cached_property

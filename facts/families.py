@@ -19,7 +19,7 @@ _REGION = re.compile(r"(?ms)^<!-- \[([A-Z_]+)\].*?^<!-- \[/\1\] -->$")
 
 @dataclass(frozen=True)
 class Group:
-    """What stands in one folder: its title, and its families with their patterns."""
+    """The pages of one folder: their title, and the families with their patterns."""
 
     folder: str
     title: str
@@ -79,9 +79,9 @@ def sentence(page: Path) -> str:
 
 
 def navigation(text: str, docs: Path) -> str:
-    """Return mkdocs.yml with the navigation of all names written afresh, between its marks.
+    """Return mkdocs.yml with the navigation of all names rewritten between its marks.
 
-    A page that stands elsewhere in the navigation is left there.
+    A page that is elsewhere in the navigation is left there.
 
     Raises:
         FactError: The marks are missing.

@@ -83,7 +83,7 @@ def _variable(number: int, name: str, types: dict[int, Type]) -> str:
     if kind == "PTR":
         declared = _variable(inner, f"*{name}", types)
     elif kind in ("CONST", "VOLATILE", "RESTRICT"):
-        # Of a pointer it stands behind the asterisk, of everything else in front.
+        # For a pointer it comes after the asterisk, for everything else before the type.
         if inner and types[inner]["kind"] == "PTR":
             declared = _variable(inner, f"{kind.lower()} {name}", types)
         else:

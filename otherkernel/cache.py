@@ -166,7 +166,7 @@ def _is_sound(folder: Path) -> bool:
 
 
 def _forget_others(kept: Path) -> None:
-    """Remove what stands beside a cached folder and was not used for long, or is too much."""
+    """Remove the neighbours of a cached folder that nobody used for long, or that are too much."""
     used: list[tuple[float, int, Path]] = []
     for other in kept.parent.iterdir():
         try:

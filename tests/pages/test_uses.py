@@ -24,5 +24,5 @@ def test_a_page_marks_the_uses_of_its_own_name(site: Path) -> None:
 
 
 def test_no_other_page_marks_lines(site: Path) -> None:
-    """The title of a guide is no name."""
+    """The title of a guide is not the name of a function."""
     assert not marked(site, "guides/how-the-ring-works")
