@@ -114,12 +114,12 @@ def test_examples_and_records_belong_together() -> None:
 
 
 def test_some_example_ran_on_a_kernel(
-    chosen_kernel: Kernel, record_testsuite_property: Callable[[str, object], None]
+    chosen_kernel: Kernel, record_property: Callable[[str, object], None]
 ) -> None:
     """At least one example ran on a kernel: nothing was left out in silence."""
     assert _ran_on_kernel, (
         "no example of any page ran on a kernel: the pages hold none whose commands begin with"
         " `sudo`, or the tests before this one, which run them, failed or were not selected"
     )
-    record_testsuite_property("kernel", chosen_kernel.facts()["kernel"])
-    record_testsuite_property("examples", len(_EXAMPLES))
+    record_property("kernel", chosen_kernel.facts()["kernel"])
+    record_property("examples", len(_EXAMPLES))
