@@ -6,7 +6,7 @@ PORT ?= 8000
 ARGS ?=
 # For bench and matrix: 1 keeps what was found
 RECORD ?=
-# For test: another kernel than this machine's, in a virtual machine; make kernels lists them
+# For test and verify: another kernel than this machine's, in a virtual machine; make kernels lists them
 KERNEL ?=
 # For test: the tests of one package only: userrb, proof, otherkernel or pages
 PACKAGE ?=
@@ -96,6 +96,13 @@ test-vm: | setup ## the tests of the virtual machines themselves, which take lon
 matrix: | setup ## run every example on every kernel and with each libbpf; RECORD=1 keeps the records
 	@tools/system-packages vm
 	@tools/as-root $(python) -m proof matrix $(if $(filter-out 0,$(RECORD)),--record) $(ARGS)
+
+verify: | setup ## run a column of the records again, of KERNEL, and compare; KERNEL=random draws one
+	@tools/system-packages vm
+	@tools/as-root $(python) -m proof verify '$(or $(KERNEL),host)'
+
+fresh: | setup ## list the records that are not of what is here now: a release has none
+	@$(python) -m proof fresh
 
 kernels: | setup ## list the kernels; ARGS='--fetch newest' fetches one anew
 	@$(python) -m otherkernel kernels $(ARGS)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from proof.cli import check, coverage, matrix, record
+from proof.cli import check, coverage, fresh, matrix, record, verify
 from proof.errors import ProofError
 
 
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("mkdocs.yml"), help="the site")
     subcommands = parser.add_subparsers(required=True, metavar="command")
-    for module in (record, matrix, check, coverage):
+    for module in (record, matrix, verify, fresh, check, coverage):
         module.add(subcommands)
     options = parser.parse_args(arguments)
     try:

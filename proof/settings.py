@@ -33,6 +33,9 @@ class Settings:
             those that the kernel has nothing for.
             Without one, a place is its kernel and architecture, and examples can run anywhere.
         tools: For each column of a record that a program fills in, what prints its version.
+        tested: For each package of the repository that examples use, the files that it is made of,
+            as paths and patterns with spaces between them. The record of an example in whose code
+            the package's name stands keeps a hash of them.
         refusals: Patterns of a line by which an example says that the kernel lacks what the probe
             misses, the plainest first. Without any, no example may fail.
         c_words: Words of C that an illustration may use as if they were not there.
@@ -47,6 +50,7 @@ class Settings:
     matrix_command: str = "python -m proof matrix --record"
     probe: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
+    tested: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[str, ...] = ()
     c_words: tuple[str, ...] = ()
     c_annotations: tuple[str, ...] = ()

@@ -8,11 +8,8 @@ import sys
 import time
 
 from proof.cli.summary import progress, summary
-from proof.errors import ProofError
-from proof.example.examples import read_page
 from proof.page.site import Site
-from proof.record.digest import distinct
-from proof.record.matrix import Column, columns, fill
+from proof.record.matrix import Column, columns, fill, named, rows
 from proof.record.record import path_of, write
 from proof.record.shelf import remove_orphans
 
@@ -39,20 +36,9 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _matrix(options: argparse.Namespace) -> int:
     site = Site(options.config)
-    accounts = [read_page(site.page(path)) for path in site.paths()]
-    problems = [problem for account in accounts for problem in account.problems]
-    if problems:
-        raise ProofError("\n".join(map(str, problems)))
-    examples = distinct(example for account in accounts for example in account.examples)
-    chosen = columns()
-    for name in options.only or ():
-        if name not in [setting.name for setting in chosen]:
-            known = "; ".join(setting.name for setting in chosen)
-            raise ProofError(f"the matrix has no column {name!r}: there are {known}")
-    if options.only:
-        chosen = [setting for setting in chosen if setting.name in options.only]
-    if not examples:
-        raise ProofError("no page has an example, so there is nothing to run")
+    examples = rows(site)
+    only = [named(name) for name in options.only or ()]
+    chosen = [setting for setting in columns() if not only or setting in only]
     started = time.monotonic()
 
     def done(column: Column) -> None:

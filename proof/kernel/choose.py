@@ -6,11 +6,8 @@ import os
 from pathlib import Path
 
 from proof.kernel.host import Host
-from proof.kernel.protocol import Kernel
+from proof.kernel.protocol import HOST, Kernel
 from proof.settings import Settings
-
-HOST = "host"
-"""The name of this machine's own kernel."""
 
 VARIABLE = "PROOF_KERNEL"
 """Environment variable with the name of the kernel, where none is given otherwise."""

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from proof.errors import ProofError
-from proof.kernel.choose import HOST, choose, chosen_name, default
-from proof.kernel.protocol import Kernel
+from proof.kernel.choose import choose, chosen_name, default
+from proof.kernel.protocol import HOST, Kernel
 from proof.settings import Settings
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.kernel import privilege, probe, sudo
-from proof.kernel.protocol import Needs, Seen
+from proof.kernel.protocol import HOST, Needs, Seen
 from proof.kernel.relay import Relay
 
 
@@ -28,6 +28,7 @@ class Host:
         probe_file: The script that tells what the kernel is; "" is the engine's own.
     """
 
+    column = HOST
     boots = retries = 0
 
     def __init__(self, probe_file: str | Path = "") -> None:

@@ -13,7 +13,7 @@ import otherkernel
 from otherkernel import Machine
 from proof.errors import KernelLost, ProofError
 from proof.kernel import probe, sudo
-from proof.kernel.protocol import Needs, Seen
+from proof.kernel.protocol import Needs, Seen, column_name
 from proof.kernel.relay import Relay, Request
 
 _LOST: dict[type[otherkernel.GuestError], str] = {
@@ -40,6 +40,7 @@ class OtherKernel:
         cpus: How many processors the guest has.
 
     Attributes:
+        column: See `Kernel`.
         boots: See `Kernel`.
         retries: See `Kernel`.
         left: What sessions left behind that took another boot.
@@ -55,6 +56,7 @@ class OtherKernel:
         cpus: int = 1,
     ) -> None:
         self.name = name
+        self.column = "" if "/" in str(name) else column_name(str(name), library)
         self.boots = 0
         self.retries = 0
         self.left: list[str] = []

@@ -14,15 +14,22 @@ from typing import Protocol
 
 from proof.errors import ProofError
 
+HOST = "host"
+"""The name of this machine's own kernel."""
+
 
 class Kernel(Protocol):
     """Where commands that begin with `sudo` run.
 
     Attributes:
+        column: The name of its column in the matrix: `host`, or the catalogue's name, and that of
+            the library that takes the place of the system's. Empty for a kernel that only its file
+            names, of which no record is kept.
         boots: How often it was booted.
         retries: How many more boots failed, each of which was tried once more.
     """
 
+    column: str
     boots: int
     retries: int
 
@@ -57,6 +64,11 @@ class Kernel(Protocol):
 
     def close(self) -> None:
         """Leave the kernel: it will run no more."""
+
+
+def column_name(kernel: str, library: str | None = None) -> str:
+    """Name the column of a kernel, with a library in the place of the system's."""
+    return f"{kernel}, {library}" if library else kernel
 
 
 def check(kernel: Kernel) -> None:

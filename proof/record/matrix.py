@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from proof.errors import KernelLost, ProofError
 from proof.example.comparison import decode
-from proof.example.examples import Example
+from proof.example.examples import Example, read_page
 from proof.example.place import Place
-from proof.kernel.choose import HOST, all_kernels, choose
-from proof.kernel.protocol import Kernel
+from proof.kernel.choose import all_kernels, choose
+from proof.kernel.protocol import HOST, Kernel, column_name
 from proof.page.site import Site
+from proof.record.digest import distinct
 from proof.record.record import AS_SHOWN
 from proof.run.prove import Proof, prove
 
@@ -40,8 +41,8 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """What it is called in tables and messages."""
-        return f"{self.kernel}, {self.library}" if self.library else self.kernel
+        """What it is called in tables, messages and records."""
+        return column_name(self.kernel, self.library)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,33 @@ class Column:
 def columns() -> list[Setting]:
     """Return all columns: this machine's kernel, all others, and one with each other library."""
     return [Setting(HOST), *(Setting(kernel, library) for kernel, library in all_kernels())]
+
+
+def named(name: str) -> Setting:
+    """Return the column of this name.
+
+    Raises:
+        ProofError: There is none; the message lists those there are.
+    """
+    known = {setting.name: setting for setting in columns()}
+    if name not in known:
+        raise ProofError(f"the matrix has no column {name!r}: there are {'; '.join(known)}")
+    return known[name]
+
+
+def rows(site: Site) -> list[Example]:
+    """Return all examples of a site, each once.
+
+    Raises:
+        ProofError: A block of a page is not as it should be, or no page has an example.
+    """
+    accounts = [read_page(site.page(path)) for path in site.paths()]
+    if problems := [problem for account in accounts for problem in account.problems]:
+        raise ProofError("\n".join(map(str, problems)))
+    examples = distinct(example for account in accounts for example in account.examples)
+    if not examples:
+        raise ProofError("no page has an example, so there is nothing to run")
+    return examples
 
 
 def fill(
@@ -152,7 +180,7 @@ def _run_all(
     column.booting = time.monotonic() - started
     for example in examples:
         if missing := [word for word in example.requires if word in lacks]:
-            column.results[example.name] = lacking(example, missing, column.facts)
+            column.results[example.name] = lacking(example, missing, column)
             continue
         try:
             proof = prove(example, kernel, check=False)
@@ -163,10 +191,11 @@ def _run_all(
             column.commands += sum(run.seconds for run in proof.repeated)
 
 
-def lacking(example: Example, missing: Sequence[str], facts: Mapping[str, str]) -> Result:
+def lacking(example: Example, missing: Sequence[str], where: Column) -> Result:
     """Return the result of an example that was not run, as the kernel lacks what it needs."""
     verdict = NEEDS + ", ".join(missing)
-    return Result(verdict, proof=Proof(example, (), (verdict,), Place(facts)), said={})
+    proof = Proof(example, (), (verdict,), Place(where.facts), where.setting.name)
+    return Result(verdict, proof=proof, said={})
 
 
 def lost(error: ProofError) -> Result:

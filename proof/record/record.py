@@ -6,9 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +19,8 @@ from proof.example.examples import Example
 from proof.example.place import Place, series
 from proof.page.site import Site
 from proof.record.digest import digest
+from proof.record.tested import digests
+from proof.record.tools import versions
 from proof.run.prove import Proof
 from proof.run.shell import Outcome
 from proof.whole import write_whole
@@ -41,8 +40,10 @@ class Run:
     """One run of an example on one kernel.
 
     Attributes:
+        column: The name that the kernel has in the matrix; see `Kernel.column`.
         place: What the probe said of the kernel: `kernel` (its release), `arch` and more.
         tools: The versions of the programs of this machine that the settings name.
+        tested: Hashes of the packages that the example used; see `proof.record.tested`.
         date: The day, in UTC, as YYYY-MM-DD.
         outputs: For each session, by its label, the output of each command; or, where it was not
             what the page shows, the line that says why.
@@ -51,8 +52,10 @@ class Run:
             to be found by running the example again.
     """
 
+    column: str
     place: dict[str, str]
     tools: dict[str, str]
+    tested: dict[str, str]
     date: str
     outputs: dict[str, list[str]]
     result: str = AS_SHOWN
@@ -160,8 +163,8 @@ def _check(record: Record) -> None:
     """Raise TypeError or ValueError where a field holds what `write` never writes."""
     texts = [record.page, record.example, record.hash]
     for run in record.runs:
-        texts += [run.date, run.result, run.kernel, run.place["arch"]]
-        texts += [*run.place.values(), *run.tools.values()]
+        texts += [run.column, run.date, run.result, run.kernel, run.place["arch"]]
+        texts += [*run.place.values(), *run.tools.values(), *run.tested.values()]
         for label, outputs in run.outputs.items():
             if not isinstance(outputs, list):
                 raise TypeError(f"the outputs of {label!r} are no list")
@@ -172,6 +175,8 @@ def _check(record: Record) -> None:
         raise ValueError(f"the run on Linux {edited[0].kernel} was edited")
     if len({run.key for run in record.runs}) < len(record.runs):
         raise ValueError("two runs are of the same kernel series and the same other facts")
+    if len({run.column for run in record.runs}) < len(record.runs):
+        raise ValueError("two runs are of the same column of the matrix")
 
 
 def read_all(records: Path) -> Iterator[Record]:
@@ -189,7 +194,8 @@ def write(
     """Add a run to an example's record.
 
     Runs of a text of the example that is no longer the page's are dropped, and a run takes the
-    place of an older one of the same kernel series and the same other facts.
+    place of an older one of the same column of the matrix, or of the same kernel series and the
+    same other facts.
 
     Args:
         proof: What was seen.
@@ -199,18 +205,24 @@ def write(
             output that says why. The rest, a traceback say, is of interest to nobody.
 
     Raises:
-        ProofError: The example failed, so that there is nothing to record.
+        ProofError: The example failed, so that there is nothing to record, or it ran on a kernel
+            that has no name.
     """
     example = proof.example
     if proof.failures and result == AS_SHOWN:
         raise ProofError(f"{example.name}: cannot be recorded, as it failed")
+    if not proof.column:
+        raise ProofError(
+            f"{example.name}: no record is kept of a kernel that only a file's path names, as"
+            " nobody else could run it again; add it to the catalogue of kernels"
+        )
     path, hashed = path_of(example, site), digest(example)
-    run = _run(proof, site.settings.tools, result, said).sealed(hashed)
+    run = _run(proof, site, result, said).sealed(hashed)
     runs = [run]
     # What is no record, a part of one say, is replaced.
     with contextlib.suppress(ProofError):
         if path.exists() and (old := read(path)).hash == hashed:
-            runs += [r for r in old.runs if r.key != run.key]
+            runs += [r for r in old.runs if r.key != run.key and r.column != run.column]
     runs.sort(key=lambda r: (series(r.kernel), r.key))
     record = Record(example.file, example.id, hashed, tuple(runs))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,9 +231,7 @@ def write(
     return path
 
 
-def _run(
-    proof: Proof, tools: Mapping[str, str], result: str, said: Mapping[str, str] | None
-) -> Run:
+def _run(proof: Proof, site: Site, result: str, said: Mapping[str, str] | None) -> Run:
     if said is None:
         outputs = {
             session.label: [_text(outcome, run.directory) for outcome in run.outcomes]
@@ -230,8 +240,10 @@ def _run(
     else:
         outputs = {label: [line] for label, line in said.items()}
     return Run(
+        column=proof.column,
         place=dict(proof.place.facts),
-        tools={name: _version(command) for name, command in tools.items()},
+        tools=versions(site.settings.tools),
+        tested=digests(proof.example, site.root, site.settings),
         date=datetime.now(UTC).date().isoformat(),
         outputs=outputs,
         result=result,
@@ -254,19 +266,3 @@ def _text(outcome: Outcome, directory: str) -> str:
 
 def _bytes(output: str) -> bytes:
     return output.encode("utf-8", errors="surrogateescape")
-
-
-def _version(command: str) -> str:
-    """Return the version that a program says it has, after its name if it goes by another."""
-    words = shlex.split(command)
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "none"
-    first = done.stdout.partition("\n")[0]
-    number = re.search(r"\d+(\.\d+)+", first)
-    if number is None:
-        return first
-    # `cc` says only there which compiler it is; Debian's gcc goes by the name it was called by.
-    name = first.split(" ")[0] if words[0] == "cc" else ""
-    return f"{'gcc' if name == 'cc' else name} {number[0]}".strip()

@@ -33,12 +33,20 @@ class Proof:
     """What came of an example: an outcome for each session, and what is wrong, in words.
 
     An example is proved if `failures` is empty.
+
+    Attributes:
+        example: Which one.
+        repeated: Its sessions.
+        failures: What is wrong, in words.
+        place: What is known of the kernel.
+        column: The kernel's `Kernel.column`.
     """
 
     example: Example
     repeated: tuple[Repeated, ...]
     failures: tuple[str, ...]
     place: Place
+    column: str
 
     def seen(self) -> Iterator[tuple[Session, Command, Outcome]]:
         """Yield each command that was started, as the page has it for this place."""
@@ -85,7 +93,7 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool
     if not failures:
         failures += _unlike(example, place, runs)
         failures += _unopened(example, runs)
-    return Proof(example, tuple(runs), tuple(failures), place)
+    return Proof(example, tuple(runs), tuple(failures), place, kernel.column)
 
 
 def _session_failures(

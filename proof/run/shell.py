@@ -45,7 +45,8 @@ _MARK = "PROOF_SESSION"
 """Environment variable by which a session's processes are found, whatever has become of them."""
 
 # PATH as Debian gives it to a user who is not root: without the sbin directories.
-_PATH = "/usr/local/bin:/usr/bin:/bin"
+PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+"""Where a session finds its programs, after `sudo`."""
 
 # After each command a mark goes to descriptor 9, which the commands do not get.
 # A shell that is typed into expands aliases, has no arguments, and stays after the last command.
@@ -167,7 +168,7 @@ def environment(tools: Path, token: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "LOGNAME": user.pw_name,
         "PAGER": "cat",
-        "PATH": f"{tools}:{Path(sys.executable).parent}:{_PATH}",
+        "PATH": f"{tools}:{PATH}",
         "SHELL": "/bin/bash",
         "TERM": "dumb",
         "USER": user.pw_name,

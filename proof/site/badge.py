@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from proof.page.blocks import Page
 from proof.record.digest import digest
 from proof.record.record import AS_SHOWN, Record, Run, is_shown
 from proof.record.shelf import shelf
+from proof.record.tested import digests, earlier
 
 
 def badges(page: Page, root: Path) -> Iterator[tuple[int, str]]:
@@ -29,7 +30,8 @@ def badges(page: Page, root: Path) -> Iterator[tuple[int, str]]:
         raise problems[0]
     for example in examples:
         record = _find(example, root / page.settings.records, page.settings.record_command)
-        yield _end(page, example), _badge(record) + "\n"
+        now = digests(example, root, page.settings)
+        yield _end(page, example), _badge(record, now) + "\n"
 
 
 def _find(example: Example, records: Path, command: str) -> Record:
@@ -68,17 +70,29 @@ def _end(page: Page, example: Example) -> int:
     return page.end
 
 
-def _badge(record: Record) -> str:
+def _badge(record: Record, now: Mapping[str, str]) -> str:
     """Write the badge; it holds no `<pre>`, so that it can never be taken for an example."""
-    series = list(dict.fromkeys(run.series for run in record.shown))
     names = ["Kernel", "Result", *_others(record), "Date", "Architecture"]
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    rows = "".join(_row(run, _others(record)) for run in record.runs)
+    rows = "".join(_row(run, _others(record), now) for run in record.runs)
     return (
         '<details class="proof" data-search-exclude>'
-        f"<summary>Ran on Linux {escape(', '.join(series))}</summary>"
+        f"<summary>{escape(_summary(record, now))}</summary>"
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></details>"
     )
+
+
+def _summary(record: Record, now: Mapping[str, str]) -> str:
+    """Name the kernels that the example ran on, first those with what it tests as it is now."""
+    said: dict[str, list[str]] = {"": []}
+    for run in record.shown:
+        said.setdefault(earlier(run.tested, now), []).append(run.series)
+    parts = [
+        " ".join(filter(None, (", ".join(dict.fromkeys(series)), words)))
+        for words, series in said.items()
+        if series
+    ]
+    return f"Ran on Linux {'; '.join(parts)}"
 
 
 def _others(record: Record) -> list[str]:
@@ -88,12 +102,12 @@ def _others(record: Record) -> list[str]:
     return [name for name in names if name not in ("kernel", "arch")]
 
 
-def _row(run: Run, others: list[str]) -> str:
+def _row(run: Run, others: list[str], now: Mapping[str, str]) -> str:
     facts = {**run.place, **run.tools}
     # What a phone shows of the table without scrolling comes first.
     cells = (
         run.kernel,
-        run.result,
+        " ".join(filter(None, (run.result, earlier(run.tested, now)))),
         *(facts.get(name, "") for name in others),
         run.date,
         facts["arch"],

@@ -12,11 +12,14 @@ import pytest
 
 from proof.errors import ProofError
 from proof.example.examples import Account, Example, read_page
-from proof.kernel.choose import HOST, chosen_name
+from proof.kernel.choose import chosen_name
 from proof.kernel.fitting import Fitting
-from proof.kernel.protocol import Kernel
+from proof.kernel.protocol import HOST, Kernel
 from proof.page.site import open_site
+from proof.record.agreement import disagreements
 from proof.record.digest import distinct
+from proof.record.matrix import columns
+from proof.record.record import read_all
 from proof.record.shelf import astray
 from proof.run.prove import Proof, prove
 
@@ -108,7 +111,9 @@ def test_example(
 
 def test_examples_and_records_belong_together() -> None:
     """Each example is recorded as it stands on its page, and no record is of anything else."""
-    problems = [str(p) for p in astray(_EXAMPLES, open_site(CONFIG))]
+    site = open_site(CONFIG)
+    found = [*astray(_EXAMPLES, site), *disagreements(list(read_all(site.records)), columns())]
+    problems = [str(problem) for problem in found]
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

@@ -190,6 +190,6 @@ def test_a_refusal_is_recorded_by_its_words(scratch: Scratch) -> None:
     assert result.proof is not None
     (run,) = read(write(result.proof, scratch.site(), REFUSED, result.said)).runs
     assert run.outputs == {"": ["needs Linux 6.1"]}
-    assert "<samp>needs Linux 6.1</samp>" in _row(run, [])
+    assert "<samp>needs Linux 6.1</samp>" in _row(run, [], {})
     silent = scratch.example(console("$ sudo sh -c 'exit 1'", "right"))
     assert judge(prove(silent, chosen()), "too old", REFUSALS).verdict == FAILED

@@ -84,7 +84,7 @@ def changed(data: dict[str, Any], **changes: object) -> dict[str, Any]:
 def on_old(data: dict[str, Any], **changes: object) -> dict[str, Any]:
     """Return the first run of a record as it would be on an older kernel."""
     place = {**data["runs"][0]["place"], "kernel": OLD}
-    return changed(data, place=place, **changes)
+    return changed(data, column="6.1", place=place, **changes)
 
 
 def build(scratch: Scratch) -> str:
