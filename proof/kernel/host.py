@@ -1,7 +1,7 @@
 """The kernel of this machine.
 
 A session's `sudo` is the real one; or, where root runs it, a stand-in that treats the environment
-as sudo does, and gives the command the rights that were taken from the session (see `privilege`).
+as sudo does, and runs the command as root in the place of the session (see `sandbox`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from proof.errors import ProofError
 from proof.kernel import privilege, probe, sudo
 from proof.kernel.protocol import HOST, Needs, Seen
 from proof.kernel.relay import Relay
+from proof.kernel.sandbox import Free
 
 
 class Host:
@@ -43,16 +44,13 @@ class Host:
         return self._look().refusal
 
     @contextmanager
-    def session(self, tools: Path, home: Path) -> Iterator[None]:
+    def session(self, tools: Path, home: Path, place: Free) -> Iterator[None]:
         """See `Kernel.session`."""
         if os.geteuid() != 0:
             sudo.install(tools, [shutil.which("sudo") or "/usr/bin/sudo"])
             yield
-        elif not privilege.without():
-            sudo.install(tools, ["/bin/sh", "-c", sudo.SCRIPT, "sudo"])
-            yield
         else:
-            relay = Relay(tools, partial(privilege.run, sudo.SCRIPT))
+            relay = Relay(tools, partial(privilege.run, place))
             try:
                 yield
             finally:

@@ -15,6 +15,7 @@ from proof.errors import KernelLost, ProofError
 from proof.kernel import probe, sudo
 from proof.kernel.protocol import Needs, Seen, column_name
 from proof.kernel.relay import Relay, Request
+from proof.kernel.sandbox import Free
 
 _LOST: dict[type[otherkernel.GuestError], str] = {
     otherkernel.GuestPanic: "guest: panic",
@@ -133,7 +134,7 @@ class OtherKernel:
         return Seen(done.stdout)
 
     @contextmanager
-    def session(self, tools: Path, home: Path) -> Iterator[None]:
+    def session(self, tools: Path, home: Path, place: Free) -> Iterator[None]:
         """See `Kernel.session`."""
         machine = self.machine
 
@@ -151,6 +152,8 @@ class OtherKernel:
                 ).returncode
             except otherkernel.Error as error:
                 raise told(error) from error
+            finally:
+                place.give(home)  # what came back was written by us
 
         relay = Relay(tools, run)
         try:

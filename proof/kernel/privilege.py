@@ -1,58 +1,32 @@
-"""Root to reader: a session of root's may load BPF programs no more than a reader's, but with sudo.
-
-Without that, a command that needs `sudo` and lacks it would pass wherever root runs the examples.
-"""
+"""Commands with `sudo` of a session that root runs: as root, in the place of the session."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
-from functools import lru_cache
-from pathlib import Path
 
+from proof.kernel import sudo
 from proof.kernel.relay import Request
+from proof.kernel.sandbox import Free
 
-_TAKEN = {
-    "sys_admin": 21,
-    "net_admin": 12,
-    "net_raw": 13,
-    "perfmon": 38,
-    "bpf": 39,
-}
-"""What lets a process load BPF programs; numbers as in linux/capability.h."""
-_SETPCAP = 8
+# By a descriptor, not by its path: the folder may have been removed.
+_THERE = 'cd "/proc/self/fd/$0" && exec "$@"'
 
 
-@lru_cache
-def without() -> tuple[str, ...]:
-    """Return words that run a command without these capabilities; none where they cannot be taken.
-
-    A reader who is not root has none of them to begin with.
-    """
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    has = int(status.partition("CapEff:")[2].split()[0], 16)
-    if os.geteuid() != 0 or not has >> _SETPCAP & 1 or not shutil.which("setpriv"):
-        return ()
-    # By number: older releases do not know all names.
-    taken = ",".join(f"-cap_{number}" for number in _TAKEN.values() if has >> number & 1)
-    return ("setpriv", "--bounding-set", taken, "--") if taken else ()
-
-
-def run(script: str, request: Request) -> int:
-    """Run a command of a session with all that this process may do; return its status.
+def run(place: Free, request: Request) -> int:
+    """Run a command of a session as root; return its status.
 
     Args:
-        script: What stands for sudo: a shell script.
+        place: What the session is confined to.
         request: The command.
     """
+    command = ["/bin/sh", "-c", sudo.SCRIPT, "sudo", *request.words]
     with subprocess.Popen(
-        ["/bin/sh", "-c", script, "sudo", *request.words],
-        # Not its path, which may have been removed.
-        cwd=f"/proc/self/fd/{request.directory}",
+        place.root(["/bin/sh", "-c", _THERE, str(request.directory), *command]),
+        pass_fds=[request.directory],
         env=request.env,
         stdin=request.streams[0],
         stdout=request.streams[1],

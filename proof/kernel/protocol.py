@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from proof.errors import ProofError
+from proof.kernel.sandbox import Free
 
 HOST = "host"
 """The name of this machine's own kernel."""
@@ -40,13 +41,14 @@ class Kernel(Protocol):
             ProofError: That could not be found out.
         """
 
-    def session(self, tools: Path, home: Path) -> AbstractContextManager[None]:
+    def session(self, tools: Path, home: Path, place: Free) -> AbstractContextManager[None]:
         """Lead from a session to the kernel, as long as the session lasts.
 
         Args:
             tools: A directory that is first in the session's PATH, into which a program `sudo`
                 goes where that is needed.
             home: The session's files.
+            place: What the session is confined to.
 
         Raises:
             KernelLost: The kernel failed meanwhile, so that nothing of the session counts.

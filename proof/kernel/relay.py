@@ -72,6 +72,8 @@ class Relay:
         try:
             # By way of its folder, as the name of a socket must be short.
             self._listening.bind(f"/proc/self/fd/{folder}/kernel")
+            # The session may be another user's; no other comes to where it is.
+            Path(f"/proc/self/fd/{folder}/kernel").chmod(0o666)
         finally:
             os.close(folder)
         self._listening.listen()

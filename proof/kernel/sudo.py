@@ -24,6 +24,7 @@ def install(tools: Path, words: Sequence[str]) -> None:
     """
     calls = tools / CALLS
     calls.touch()
+    calls.chmod(0o666)  # the session may be another user's; no other comes to where it is
     program = tools / "sudo"
     text = f'#!/bin/sh\necho >>{shlex.quote(str(calls))}\nexec {shlex.join(words)} "$@"\n'
     program.write_text(text, encoding="utf-8")

@@ -93,6 +93,7 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool
     if not failures:
         failures += _unlike(example, place, runs)
         failures += _unopened(example, runs)
+        failures += _left(example, runs)
     return Proof(example, tuple(runs), tuple(failures), place, kernel.column)
 
 
@@ -182,6 +183,21 @@ def _unopened(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
             f"{block.start}: no command of the example opens the file {block.title!r}; use it, or"
             f" mark the block {{ .illustration }}\n  in {example.name}"
         )
+
+
+def _left(example: Example, runs: Sequence[Repeated]) -> Iterator[str]:
+    """Name what a session left behind on the kernel."""
+    for session, run in zip(example.sessions, runs, strict=True):
+        if run.left:
+            last = session.commands[-1]
+            yield _failure(
+                example,
+                session,
+                last,
+                "after the last command something is left; let a command remove it",
+                body=run.left,
+                printed=(),
+            )
 
 
 def _unlike(example: Example, place: Place, runs: Sequence[Repeated]) -> Iterator[str]:

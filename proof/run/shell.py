@@ -24,8 +24,8 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.kernel import sudo
-from proof.kernel.privilege import without
 from proof.kernel.protocol import Kernel
+from proof.kernel.sandbox import Free, confined
 from proof.run.directory import private_directory
 from proof.run.opened import Watch
 
@@ -97,6 +97,7 @@ class Repeated:
         directory: The directory that it ran in, which is gone.
         opened: Names of the files that a command opened.
         seconds: What the commands took, of all the time that the session did.
+        left: What the session left behind, in words: it is gone as well.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -104,6 +105,7 @@ class Repeated:
     directory: str
     opened: frozenset[str]
     seconds: float
+    left: tuple[str, ...] = ()
 
 
 def repeat(
@@ -118,9 +120,11 @@ def repeat(
         limit: Seconds after which everything still running is killed.
     """
     with private_directory() as private:
-        home, tools, typed = (private / name for name in ("example", "bin", "commands"))
-        for directory in (home, tools, typed):
+        names = ("example", "home", "bin", "commands")
+        home, own, tools, typed = folders = [private / name for name in names]
+        for directory in folders:
             directory.mkdir()
+            directory.chmod(0o755)  # whatever the umask; no other user comes to where they are
         for name, text in files.items():
             path = home / name
             try:
@@ -135,7 +139,6 @@ def repeat(
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
         arguments = [
-            *without(),
             "bash",
             "--norc",
             "--noprofile",
@@ -148,23 +151,31 @@ def repeat(
         ]
         mark = secrets.token_hex(8)
         last = f"\x1e{mark} {end} ".encode()
-        with kernel.session(tools, home), Watch({name: home / name for name in files}) as watch:
+        watched = {name: home / name for name in files}
+        with (
+            confined(private, folders) as place,
+            kernel.session(tools, home, place),
+            Watch(watched) as watch,
+        ):
+            place.give(home)
+            place.give(own)
+            env = environment(place.user, own, tools, token)
             started = time.monotonic()
-            output, reason = _drive(arguments, home, environment(tools, token), limit, mark, last)
+            output, reason = _drive(arguments, home, place, env, limit, mark, last)
             seconds = time.monotonic() - started
             opened = watch.opened()
         outcomes, ended = _outcomes(output, mark, len(commands), reason)
-        return Repeated(outcomes, ended, str(home), opened, seconds)
+        return Repeated(outcomes, ended, str(home), opened, seconds, place.left)
 
 
-def environment(tools: Path, token: str) -> dict[str, str]:
+def environment(user: pwd.struct_passwd, own: Path, tools: Path, token: str) -> dict[str, str]:
     """Return the environment of a reader who has activated the virtual environment in use.
 
     It is made from nothing, so that no setting of the caller's decides what an example prints.
     """
-    user = pwd.getpwuid(os.getuid())
     return {
-        "HOME": user.pw_dir,
+        # An unprivileged user's may be a folder that is not there.
+        "HOME": user.pw_dir if user.pw_uid == os.getuid() else str(own),
         "LANG": "C.UTF-8",
         "LOGNAME": user.pw_name,
         "PAGER": "cat",
@@ -179,6 +190,7 @@ def environment(tools: Path, token: str) -> dict[str, str]:
 def _drive(
     arguments: Sequence[str],
     home: Path,
+    place: Free,
     env: Mapping[str, str],
     limit: float,
     mark: str,
@@ -186,6 +198,7 @@ def _drive(
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
     terminal = os.fstat(slave)
+    os.fchown(slave, place.user.pw_uid, -1)  # for whoever opens /dev/stderr
     tty.setraw(slave)  # no echo, and a newline stays a newline
     # Not as an argument or in the environment, where a command would find it.
     told, tell = os.pipe()
@@ -193,8 +206,7 @@ def _drive(
     os.close(tell)
     try:
         with subprocess.Popen(
-            arguments,
-            cwd=home,
+            place.reader(["env", f"--chdir={home}", *arguments]),
             env=env,
             stdin=told,
             stdout=slave,
@@ -207,7 +219,9 @@ def _drive(
             try:
                 return _read(master, shell, limit, last)
             finally:
-                _kill(shell, env[_MARK], home, terminal)
+                _kill(shell)
+                if not place.ends_all:
+                    _kill_left(env[_MARK], home, terminal)
     finally:
         os.close(master)
 
@@ -241,11 +255,15 @@ def _read(
     return bytes(output), "" if ended else f"did not end within the {limit:g} seconds of a session"
 
 
-def _kill(shell: subprocess.Popen[bytes], token: str, home: Path, terminal: os.stat_result) -> None:
-    """Kill the shell's process group, and what left it (with setsid, say) by what it kept."""
+def _kill(shell: subprocess.Popen[bytes]) -> None:
+    """Kill the shell's process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(shell.pid, signal.SIGKILL)
     shell.wait()
+
+
+def _kill_left(token: str, home: Path, terminal: os.stat_result) -> None:
+    """Kill what left the shell's process group (with setsid, say), found by what it kept."""
     deadline = time.monotonic() + _KILL_LIMIT
     while left := [*_marked(token), *_at(home, terminal)]:
         if time.monotonic() > deadline:

@@ -13,9 +13,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
 from proof.example.commands import read_console
-from proof.example.comparison import align
+from proof.example.comparison import align, decode
 from proof.page.site import open_site
-from proof.run.shell import environment
+from proof.run.shell import repeat
 from tests.pages.browser import Reader, reading
 from tests.proof.scratch import chosen as kernel
 
@@ -52,13 +52,9 @@ def choose(page: Page, label: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["C", "Python"])
-def test_what_the_copy_buttons_give_is_the_example(
-    reader: Reader, tmp_path: Path, label: str
-) -> None:
+def test_what_the_copy_buttons_give_is_the_example(reader: Reader, label: str) -> None:
     """Files and commands, pasted into an empty directory, print what the page shows."""
-    example, bin_ = tmp_path / "example", tmp_path / "bin"
-    example.mkdir()
-    bin_.mkdir()
+    files: dict[str, str] = {}
     commands: list[str] = []
     with reader.visit(PAGE) as page:
         for tab in ("BPF C", label):
@@ -66,22 +62,13 @@ def test_what_the_copy_buttons_give_is_the_example(
             for block in visible_blocks(page):
                 title = block.locator("span.filename")
                 if title.count():
-                    (example / title.inner_text()).write_text(copy(page, block) + "\n")
+                    files[title.inner_text()] = copy(page, block) + "\n"
                 elif tab == label:
                     commands.append(copy(page, block))
     assert commands
-    with kernel().session(bin_, example):
-        done = subprocess.run(
-            ["bash", "--norc", "-c", "\n".join(commands)],
-            cwd=example,
-            env=environment(bin_, "browser"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout
+    (done,) = repeat(files, ["\n".join(commands)], kernel()).outcomes
+    printed = decode(done.output)
+    assert done.status == 0, printed
     source = open_site(ROOT / "mkdocs.yml").page(f"docs/{PAGE.rstrip('/')}.md")
     shown = [
         line
@@ -91,7 +78,7 @@ def test_what_the_copy_buttons_give_is_the_example(
         for line in command.shown
     ]
     assert shown
-    assert not [s for s in align(shown, done.stdout.splitlines()) if s.mark != " "], done.stdout
+    assert not [s for s in align(shown, printed) if s.mark != " "], printed
 
 
 def test_a_console_block_is_whole_without_javascript(reader: Reader) -> None:

@@ -101,13 +101,16 @@ def test_the_directory_is_empty_and_goes_away() -> None:
 
 
 @pytest.mark.host
-def test_what_is_mounted_there_is_kept(tmp_path: Path) -> None:
+def test_what_is_mounted_there_is_kept() -> None:
     """What a session mounts in its directory is unmounted, not removed with the directory."""
-    kept = tmp_path / "kept"
-    kept.write_text("1\n")
-    result = run("mkdir 'a b' c", f"sudo mount --bind {tmp_path} 'a b'", "sudo mount -t tmpfs c c")
-    assert [o.status for o in result.outcomes] == [0, 0, 0]
-    assert kept.read_text() == "1\n"
+    # Not in /tmp, where a session sees only files of its own.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        kept = Path(folder, "kept")
+        kept.write_text("1\n")
+        mount = f"sudo mount --bind {folder} 'a b'"
+        result = run("mkdir 'a b' c", mount, "sudo mount -t tmpfs c c")
+        assert [o.status for o in result.outcomes] == [0, 0, 0]
+        assert kept.read_text() == "1\n"
     assert not Path(result.directory).exists()
     assert result.directory not in Path("/proc/mounts").read_text()
 
