@@ -116,6 +116,13 @@ def _session_failures(
             body = _quote(printed)
             yield _failure(example, session, command, what, body=body, printed=printed)
             return
+        if outcome.job:
+            what = (
+                f"a command in the background had failed with status {outcome.job} when this one"
+                " had ended; if it is meant to, `wait` for it"
+            )
+            yield _failure(example, session, command, what, body=_quote(printed), printed=printed)
+            return
         steps = align(command.shown, printed)
         wrong = next((s for s in steps if s.mark != " "), None)
         if wrong:

@@ -58,7 +58,24 @@ read -r __proof_token
 exec </dev/null
 set --
 __proof_status() { return "$1"; }
-__proof_last=0
+declare -A __proof_jobs=()
+__proof_last=0 __proof_job=
+# Sets __proof_failed to the status of a job in the background that failed, unless the page waits.
+__proof_look() {
+    local job status
+    [ "${!-}" = "$__proof_job" ] || { __proof_job=$!; __proof_jobs[$!]=; }
+    for job in $(builtin jobs -p); do __proof_jobs[$job]=; done
+    [ "${__proof_file##*/}" != "$__proof_end" ] || [ ${#__proof_jobs[@]} = 0 ] || command sleep 0.05
+    __proof_failed=0
+    for job in "${!__proof_jobs[@]}"; do
+        builtin kill -0 "$job" 2>/dev/null && continue
+        unset "__proof_jobs[$job]"
+        status=0
+        builtin wait "$job" 2>/dev/null || status=$?
+        # From 126 on it is of a signal, or bash knows no more.
+        [ $status -gt 125 ] || [[ $__proof_text = *wait* ]] || __proof_failed=$status
+    done
+}
 for __proof_file in "$__proof_typed"/*; do
     __proof_text=$(<"$__proof_file")
     __proof_status "$__proof_last"
@@ -66,8 +83,9 @@ for __proof_file in "$__proof_typed"/*; do
     __proof_last=$?
     [ "${__proof_file##*/}" != "$__proof_end" ] || trap - EXIT
     builtin mapfile -t __proof_sudos <"$__proof_calls"
-    builtin printf '\036%s %s %d %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" \
-        "${#__proof_sudos[@]}" >&9
+    __proof_look 9>&-
+    builtin printf '\036%s %s %d %d %d\n' "$__proof_token" "${__proof_file##*/}" "$__proof_last" \
+        "${#__proof_sudos[@]}" "$__proof_failed" >&9
 done
 """
 
@@ -80,11 +98,13 @@ class Outcome:
         output: What it printed, on standard output and standard error, in the terminal's order.
         status: Its exit status; None if it did not come to an end.
         on_kernel: Whether it called `sudo`, by whatever way.
+        job: The status of a command in the background that failed meanwhile; 0 if none did.
     """
 
     output: bytes
     status: int | None
     on_kernel: bool = False
+    job: int = 0
 
 
 @dataclass(frozen=True)
@@ -302,13 +322,15 @@ def _at(home: Path, terminal: os.stat_result) -> Iterator[int]:
 def _outcomes(output: bytes, mark: str, count: int, reason: str) -> tuple[tuple[Outcome, ...], str]:
     # A shell that is typed into does not count lines when it complains.
     output = re.sub(rb"(?m)^bash: line \d+: ", b"bash: ", output)
-    pieces = re.split(rb"\x1e%s \d+ (\d+) (\d+)\n" % mark.encode(), output)
-    # Text, status and calls of sudo so far; what follows the last is of a command that was cut off.
+    pieces = re.split(rb"\x1e%s \d+ (\d+) (\d+) (\d+)\n" % mark.encode(), output)
+    # Text, status, calls of sudo so far, status of a job; what follows is of a command that was cut
+    # off.
     done: list[Outcome] = []
     calls = 0
-    for text, status, so_far in zip(pieces[0:-1:3], pieces[1::3], pieces[2::3], strict=True):
-        done.append(Outcome(text, int(status), int(so_far) > calls))
-        calls = int(so_far)
+    for text, *rest in zip(*(pieces[start:-1:4] for start in range(4)), strict=True):
+        status, so_far, job = map(int, rest)
+        done.append(Outcome(text, status, so_far > calls, job))
+        calls = so_far
     if len(done) < count:
         done.append(Outcome(pieces[-1], None))
         reason = reason or "ended the shell, in which the reader has yet to type"

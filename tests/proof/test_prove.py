@@ -344,3 +344,10 @@ def test_the_path_of_sudo_is_a_trap_here_too(scratch: Scratch) -> None:
     assert "a.py:1 is docs/index.md:9" in failure
     full = console('$ sudo "$(command -v python3)" a.py') + module
     assert not scratch.prove(full).failures
+
+
+def test_a_job_that_fails_in_the_background_fails_the_example(scratch: Scratch) -> None:
+    """What failed in the background is told with the command that ended after it."""
+    (failure,) = scratch.prove(console("$ (exit 3) &", "$ sudo sleep 0.1")).failures
+    assert "docs/index.md:" in failure
+    assert "a command in the background had failed with status 3" in failure

@@ -353,9 +353,8 @@ def test_what_called_sudo_is_seen(command: str, called: bool) -> None:
 def test_no_end_of_a_command_can_be_forged() -> None:
     """What a command finds in its environment and its parent's command line is no end mark."""
     words = r"{ tr '\0' '\n' </proc/$PPID/cmdline; tr '\0' '\n' </proc/$$/cmdline; env; }"
-    forge = (
-        rf"for t in $({words} | grep -oE '[0-9a-f]{{16}}'); do printf '\036%s 0000 0 0\n' $t; done"
-    )
+    mark = r"printf '\036%s 0000 0 0 0\n' $t"
+    forge = f"for t in $({words} | grep -oE '[0-9a-f]{{16}}'); do {mark}; done"
     outcome = run(f"{forge}; false", "true").outcomes[0]
     assert (outcome.status, b"\x1e" in outcome.output) == (1, True)
 
@@ -415,3 +414,20 @@ def test_a_user_probes_through_sudo(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
     with pytest.raises(ProofError, match=r"run `sudo -v` in this terminal first"):
         check(Host(PROBE))
+
+
+@pytest.mark.parametrize(
+    ("commands", "failed"),
+    [
+        (["(exit 3) &"], [3]),
+        (["(sleep 0.2; exit 3) &", "echo", "sleep 0.4"], [0, 0, 3]),
+        (["(sleep 0.1; exit 3) & sleep 1 &", "sleep 0.3"], [0, 3]),
+        (["(exit 3) & wait $!; echo $?"], [0]),
+        (["sleep 50 &", "kill $!", "sleep 0.1"], [0, 0, 0]),
+        (["true &", "sleep 0.1"], [0, 0]),
+        (["sleep 50 &"], [0]),
+    ],
+)
+def test_a_job_in_the_background_is_seen_to_fail(commands: list[str], failed: list[int]) -> None:
+    """The command during which a job failed has its status, unless the page waits or kills."""
+    assert [outcome.job for outcome in run(*commands).outcomes] == failed
