@@ -124,7 +124,9 @@ class Sandbox(Free):
         self.user = pwd.getpwnam(_USER)
         self._cgroup = _control_group()
         self.ends_all = bool(self._cgroup)
-        shown = [*folders, Path(sys.prefix), Path(sys.base_prefix), Path.cwd()]
+        # What a session's programs are: Python, its packages, our `sudo`, and the repository's own.
+        here = Path(__file__).parent
+        shown = [*folders, Path(sys.prefix), Path(sys.base_prefix), here, Path.cwd()]
         words = ["/bin/sh", "-c", _END, _HOLD, str(private), self._cgroup]
         for cover, below in _covers(shown).items():
             words += [str(cover), *map(str, below), ""]
