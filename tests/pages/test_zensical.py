@@ -22,6 +22,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = (
         "mkdocs.yml",
         "pyproject.toml",
+        "setup.py",
         "README.md",
         "docs",
         "examples",
