@@ -1,14 +1,15 @@
 """Tell what the running kernel is, and what it has: `[tool.proof] probe`.
 
 It stands alone, and runs as text on any kernel that a Python runs on. Its arguments are what
-examples need: `kprobes`, `fentry`, `lsm`, `btf`, or any name that the kernel's BTF must have, such
-as a helper's (`BPF_FUNC_loop`) or a kfunc's.
+examples need: `kprobes`, `fentry`, `lsm`, `btf`, `variables` (in kallsyms), or any name that the
+kernel's BTF must have, such as a helper's (`BPF_FUNC_loop`) or a kfunc's.
 """
 
 import ctypes
 import errno
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ BPF_TRACE_FENTRY = 24
 OLDEST = "6.1"
 BTF = Path("/sys/kernel/btf/vmlinux")
 KPROBES = Path("/sys/bus/event_source/devices/kprobe")
+SYMBOLS = Path("/proc/kallsyms")
 LSMS = Path("/sys/kernel/security/lsm")
 
 
@@ -66,6 +68,8 @@ def lacks(words: "list[str]") -> "list[str]":
             return bool(known)
         if word == "kprobes":
             return KPROBES.exists()
+        if word == "variables":
+            return bool(re.search(r"(?m) runqueues$", SYMBOLS.read_text()))
         if word == "fentry":
             return attaches_fentry()
         if word == "lsm":
