@@ -1,8 +1,9 @@
 """Tell what the running kernel is, and what it has: `[tool.proof] probe`.
 
 It stands alone, and runs as text on any kernel that a Python runs on. Its arguments are what
-examples need: `kprobes`, `fentry`, `lsm`, `btf`, `variables` (in kallsyms), or any name that the
-kernel's BTF must have, such as a helper's (`BPF_FUNC_loop`) or a kfunc's.
+examples need: `kprobes`, `fentry`, `lsm`, `btf`, `variables` (in kallsyms), `syscall-kfuncs` (of
+masks and tasks, for `SEC("syscall")`), or any name that the kernel's BTF must have, such as a
+helper's (`BPF_FUNC_loop`) or a kfunc's.
 """
 
 import ctypes
@@ -11,13 +12,18 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 BPF_MAP_CREATE = 0
 BPF_MAP_TYPE_USER_RINGBUF = 31
 BPF_PROG_TYPE_TRACING = 26
+BPF_PROG_TYPE_SYSCALL = 31
 BPF_TRACE_FENTRY = 24
+BPF_F_SLEEPABLE = 1 << 4
+BPF_PSEUDO_KFUNC_CALL = 2
+BTF_KIND_FUNC = 12
 OLDEST = "6.1"
 BTF = Path("/sys/kernel/btf/vmlinux")
 KPROBES = Path("/sys/bus/event_source/devices/kprobe")
@@ -59,24 +65,39 @@ def attaches_fentry() -> bool:
     return bool(link >= 0)
 
 
+def takes_kfuncs() -> bool:
+    """Say whether a program of user space's own may make a mask: Linux 6.10 came to allow it."""
+    library = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    library.libbpf_set_print(None)
+    library.btf__load_vmlinux_btf.restype = ctypes.c_void_p
+    types = ctypes.c_void_p(library.btf__load_vmlinux_btf())
+    kfunc = library.btf__find_by_name_kind(types, b"bpf_cpumask_create", BTF_KIND_FUNC)
+    library.btf__free(types)
+    # Call it, r0 = 0, exit: refused either way, as a mask has to be released.
+    call = max(kfunc, 0) << 32 | BPF_PSEUDO_KFUNC_CALL << 12 | 0x85
+    program = (ctypes.c_uint64 * 3)(call, 0xB7, 0x95)
+    options = (ctypes.c_uint32 * 10)(40, 0, 0, 0, 0, BPF_F_SLEEPABLE, 0, 0, 0, 0)
+    kind = BPF_PROG_TYPE_SYSCALL
+    loaded = library.bpf_prog_load(kind, b"probe", b"GPL", program, 3, options)
+    return bool(kfunc > 0 and loaded == -errno.EINVAL)
+
+
 def lacks(words: "list[str]") -> "list[str]":
     """Return those of some words that the kernel has nothing for."""
     known = BTF.read_bytes() if BTF.exists() else b""
-
-    def has(word: str) -> bool:
-        if word == "btf":
-            return bool(known)
-        if word == "kprobes":
-            return KPROBES.exists()
-        if word == "variables":
-            return bool(re.search(r"(?m) runqueues$", SYMBOLS.read_text()))
-        if word == "fentry":
-            return attaches_fentry()
-        if word == "lsm":
-            return LSMS.exists() and "bpf" in LSMS.read_text().strip().split(",")
-        return f"\0{word}\0".encode() in known
-
-    return [word for word in words if not has(word)]
+    kinds: dict[str, Callable[[], bool]] = {
+        "btf": lambda: bool(known),
+        "kprobes": KPROBES.exists,
+        "fentry": attaches_fentry,
+        "lsm": lambda: LSMS.exists() and "bpf" in LSMS.read_text().strip().split(","),
+        "syscall-kfuncs": takes_kfuncs,
+        "variables": lambda: bool(re.search(r"(?m) runqueues$", SYMBOLS.read_text())),
+    }
+    return [
+        word
+        for word in words
+        if not (kinds[word]() if word in kinds else f"\0{word}\0".encode() in known)
+    ]
 
 
 def libbpf() -> str:

@@ -13,7 +13,7 @@ from tests.userrb.rig import BPF
 
 pytestmark = [
     pytest.mark.kernel,
-    pytest.mark.needs("bpf_cpumask_create", "bpf_task_from_pid", "bpf_rcu_read_lock"),
+    pytest.mark.needs("syscall-kfuncs"),
 ]
 Compile = Callable[..., Path]
 
