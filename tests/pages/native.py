@@ -15,6 +15,7 @@ _POINTERS = frozenset(
         "bpf_object__name",
         "bpf_object__next_program",
         "bpf_object__open_file",
+        "bpf_program__attach_iter",
         "bpf_program__name",
         "bpf_program__section_name",
         "btf__load_vmlinux_btf",
