@@ -76,7 +76,7 @@ def test_an_iterator_of_elements_needs_a_map(iterators: Iterators) -> None:
     assert failed(iterators.attach(b"keys", 999)) == errno.EBADF
 
 
-@pytest.mark.row("bpf_program__attach_iter", "no iterator")
+@pytest.mark.row("bpf_program__attach_iter", "another kind")
 def test_another_program_is_no_iterator(iterators: Iterators) -> None:
     """A program for XDP cannot be attached in this way."""
     assert failed(iterators.attach(b"other")) == errno.EINVAL
