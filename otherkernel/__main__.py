@@ -24,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     _add_kernels(subcommands)
     options = parser.parse_args(arguments)
     try:
+        Path.cwd()
+    except FileNotFoundError:
+        return _say("the working directory was removed; go to another one", _FAILED)
+    try:
         status: int = options.do(options)
     except Error as error:
         return _say(str(error), _FAILED)

@@ -20,6 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
         module.add(subcommands)
     options = parser.parse_args(arguments)
     try:
+        Path.cwd()
+    except FileNotFoundError:
+        print("proof: the working directory was removed; go to another one", file=sys.stderr)
+        return 1
+    try:
         status: int = options.do(options)
     except ProofError as error:
         print(f"proof: {error}", file=sys.stderr)

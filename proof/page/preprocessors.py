@@ -20,6 +20,7 @@ from pymdownx.superfences import (
     SuperFencesRawBlockPreprocessor,
 )
 
+from proof.errors import ProofError
 from proof.page.origins import FENCE_ATTRIBUTE, Origin, Tracker
 
 _MARK = re.compile("\ue000(\\d+):(\\d+)\ue001$")
@@ -37,6 +38,7 @@ class _Snippets(SnippetPreprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         page = Path(self.tracker.path)
+        self._page = list(enumerate(lines, self.tracker.offset + 1))
         self._files: list[Path] = [page]
         with tempfile.TemporaryDirectory(prefix="proof-") as folder:
             self._folder = Path(folder)
@@ -57,9 +59,33 @@ class _Snippets(SnippetPreprocessor):
         number = self._files.index(file)
         copy = self._folder / str(number)
         if not copy.exists():
-            lines = file.read_text(encoding=self.encoding).split("\n")
+            lines = self._read(path, file).split("\n")
             copy.write_text("\n".join(self._mark(lines, number, 0)), encoding=self.encoding)
         return str(copy)
+
+    def _read(self, path: str, file: Path) -> str:
+        """Read an included file.
+
+        Args:
+            path: As the page has it.
+            file: What that leads to.
+
+        Raises:
+            ProofError: It cannot be read, or is not of this repository; with the line of the page.
+        """
+        fault = ""
+        if not file.resolve().is_relative_to(self.tracker.root.resolve()):
+            fault = "leads out of the repository by a link"
+        elif not file.is_file():
+            fault = "is no file"
+        else:
+            try:
+                return file.read_text(encoding=self.encoding)
+            except (OSError, UnicodeDecodeError) as error:
+                fault = f"cannot be read ({error})"
+        line = next((number for number, text in self._page if path in text), None)
+        where = Origin(self.tracker.path, line) if line else self.tracker.path
+        raise ProofError(f"{where}: the included file {path!r} {fault}; include another")
 
     def _mark(self, lines: list[str], file: int, offset: int) -> list[str]:
         """Mark all lines but empty ones (which `dedent` passes over) and Snippets' own notation."""

@@ -96,6 +96,8 @@ class Site:
         watch(md, tracker)
         try:
             html = md.convert(text)
+        except ProofError:
+            raise
         except Exception as error:  # whatever an extension raises, the page is what to look at
             raise ProofError(f"{path}: cannot be rendered: {error}") from error
         stamps = {self.root / path: here, **{file: _stamp(file) for file in tracker.included}}

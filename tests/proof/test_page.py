@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -470,3 +472,22 @@ def test_what_a_reader_does_not_see_is_refused(scratch: Scratch, tag: str, said:
         scratch.page(text)
     assert str(caught.value).startswith("docs/index.md:5: a reader does not see this block")
     assert not scratch.page(text.replace(f"<{tag} markdown>", f"<{name} markdown open>")).problems
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.symlink_to("/etc/hostname"), "leads out of the repository by a link"),
+        (lambda path: path.mkdir(), "is no file"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda path: os.mkfifo(path), "is no file"),
+    ],
+)
+def test_an_included_file_that_cannot_be_is_named(
+    scratch: Scratch, make: Callable[[Path], object], words: str
+) -> None:
+    """A link out of the repository, a folder, other bytes than text: told with page and line."""
+    make(scratch.root / "examples/a.c")
+    scratch.write("docs/index.md", '# Page\n\n```c\n--8<-- "examples/a.c"\n```\n')
+    with pytest.raises(ProofError, match=rf"docs/index\.md:4: the included file .* {words}"):
+        scratch.site().page("docs/index.md")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -525,3 +526,17 @@ def test_the_built_page_gives_what_the_page_shows(scratch: Scratch) -> None:
 def test_the_real_site_shares_the_settings() -> None:
     """The settings that these tests build with are those of the real site, but for its pages."""
     assert "\nnav:\n" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", ["proof", "otherkernel"])
+def test_a_working_directory_that_was_removed_is_told(tmp_path: Path, package: str) -> None:
+    """Neither command line ends in a traceback where there is no directory to work in."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = {"proof": "record", "otherkernel": "run --kernel 6.12 -- true"}[package]
+    script = f'cd "$1"; rmdir "$1"; PYTHONPATH=$2 exec "$3" -m {package} {words}'
+    command = ["sh", "-c", script, "sh", str(gone), str(ROOT), sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode
+    (line,) = done.stderr.splitlines()
+    assert "the working directory was removed; go to another one" in line
