@@ -15,7 +15,7 @@ import markdown
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from proof.record.coverage import Fate, cover
 from proof.record.record import read_all
 
@@ -32,7 +32,7 @@ def figures(config: Path) -> dict[str, int]:
     """
     _rendering.add(config)
     try:
-        site = open_site(config)
+        site = open_pages(config)
         coverage = cover(site)
     finally:
         _rendering.discard(config)

@@ -14,7 +14,11 @@ from proof.errors import ProofError
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path("mkdocs.yml"), help="the site")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="the mkdocs.yml of a site (default: the one here, if there is one)",
+    )
     subcommands = parser.add_subparsers(required=True, metavar="command")
     for module in (record, matrix, verify, fresh, check, coverage):
         module.add(subcommands)
@@ -25,6 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("proof: the working directory was removed; go to another one", file=sys.stderr)
         return 1
     try:
+        if options.config is not None and not options.config.is_file():
+            raise ProofError(
+                f"{options.config}: is no file; give --config the mkdocs.yml of a site"
+            )
+        options.config = options.config or Path("mkdocs.yml")
         status: int = options.do(options)
     except ProofError as error:
         print(f"proof: {error}", file=sys.stderr)

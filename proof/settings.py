@@ -22,7 +22,17 @@ class Settings:
 
     Attributes:
         records: The directory of the records.
-        pages: Markdown files that have examples, beside the pages of the site.
+        pages: Markdown files that have examples, as paths from the root: beside the pages of a
+            MkDocs site, or in a folder of plain Markdown the only ones, also as patterns (without
+            the setting, every Markdown file is a page).
+        without_plugins: Plugins of MkDocs that do not take part when the engine renders a page:
+            what they write is no author's Markdown.
+        example_heading: A pattern for the beginning of a heading whose section is an example, with
+            all below it, and must have commands.
+        console_languages: Languages of blocks that hold commands, each after a prompt, and what
+            they print. A block in a language of scripts (bash, sh, shell, zsh) does so only if it
+            begins with a prompt.
+        prompts: What a command may begin with.
         record_command: What a user types to record the examples on this kernel.
         matrix_command: What a user types to record them on all kernels.
         probe: A Python script that tells what a kernel is, and whether examples can run there. It
@@ -46,6 +56,10 @@ class Settings:
 
     records: str = "records"
     pages: tuple[str, ...] = ()
+    without_plugins: tuple[str, ...] = ()
+    example_heading: str = "Example"
+    console_languages: tuple[str, ...] = ("console", "shell-session", "shell", "sh", "bash")
+    prompts: tuple[str, ...] = ("$ ",)
     record_command: str = "python -m proof record"
     matrix_command: str = "python -m proof matrix --record"
     probe: str = ""
@@ -99,7 +113,7 @@ def _value(path: Path, key: str, value: object) -> Any:  # noqa: ANN401 - as the
         raise ProofError(
             f"{path}: {key} in {_TABLE} must be {wanted[type(like).__name__]}, not {value!r}"
         )
-    if key == "refusals":
+    if key in ("refusals", "example-heading"):
         for text in texts:
             try:
                 re.compile(str(text))

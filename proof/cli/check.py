@@ -7,7 +7,7 @@ from contextlib import closing
 
 from proof.kernel import protocol
 from proof.kernel.choose import choose
-from proof.page.site import Site
+from proof.page.pages import open_pages
 
 
 def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +18,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _check(options: argparse.Namespace) -> int:
-    site = Site(options.config)
+    site = open_pages(options.config)
     with closing(choose(site.root, site.settings, options.kernel)) as kernel:
         protocol.check(kernel)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from proof.page.site import Site
+from proof.page.pages import open_pages
 from proof.record.coverage import count, cover
 
 
@@ -16,7 +16,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _coverage(options: argparse.Namespace) -> int:
-    coverage = cover(Site(options.config))
+    coverage = cover(open_pages(options.config))
     for line in coverage.lines:
         print(f"{line.place}: {line.what}: {line.fate.value}")
     for problem in coverage.problems:

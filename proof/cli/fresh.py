@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from proof.page.site import Site
+from proof.page.pages import Pages, open_pages
 from proof.record.digest import digest
 from proof.record.matrix import columns, rows
 from proof.record.shelf import shelf
@@ -19,7 +19,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _fresh(options: argparse.Namespace) -> int:
-    site = Site(options.config)
+    site = open_pages(options.config)
     old = list(_old(site))
     for line in old:
         print(line)
@@ -28,7 +28,7 @@ def _fresh(options: argparse.Namespace) -> int:
     return int(bool(old))
 
 
-def _old(site: Site) -> Iterator[str]:
+def _old(site: Pages) -> Iterator[str]:
     for example in rows(site):
         record = shelf(site.records).find(digest(example))
         runs = {run.column: run for run in record.runs} if record else {}

@@ -8,7 +8,7 @@ import sys
 import time
 
 from proof.cli.summary import progress, summary
-from proof.page.site import Site
+from proof.page.pages import Pages, open_pages
 from proof.record.matrix import Column, columns, fill, named, rows
 from proof.record.record import path_of, write
 from proof.record.shelf import remove_orphans
@@ -35,7 +35,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _matrix(options: argparse.Namespace) -> int:
-    site = Site(options.config)
+    site = open_pages(options.config)
     examples = rows(site)
     only = [named(name) for name in options.only or ()]
     chosen = [setting for setting in columns() if not only or setting in only]
@@ -54,7 +54,7 @@ def _matrix(options: argparse.Namespace) -> int:
     return int(not all(r.good for column in filled for r in column.results.values()))
 
 
-def _keep(column: Column, site: Site) -> None:
+def _keep(column: Column, site: Pages) -> None:
     """Write the records of what was as it should be."""
     for result in column.results.values():
         if result.good and result.proof is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from proof.errors import ProofError
 from proof.example.examples import read_page
 from proof.kernel.fitting import Fitting
-from proof.page.site import Site
+from proof.page.pages import Pages, open_pages
 from proof.record.record import path_of, write
 from proof.record.shelf import remove_orphans
 from proof.record.update import update_output
@@ -35,12 +35,12 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _record(options: argparse.Namespace) -> int:
-    site = Site(options.config)
+    site = open_pages(options.config)
     with closing(Fitting(site.root, site.settings, options.kernel)) as kernels:
         return _record_on(kernels, site, options)
 
 
-def _record_on(kernels: Fitting, site: Site, options: argparse.Namespace) -> int:
+def _record_on(kernels: Fitting, site: Pages, options: argparse.Namespace) -> int:
     paths = [_from_root(site, page) for page in options.pages] or site.paths()
     written: set[Path] = set()
     failed = found = False
@@ -77,7 +77,7 @@ def _record_on(kernels: Fitting, site: Site, options: argparse.Namespace) -> int
     return int(failed)
 
 
-def _from_root(site: Site, page: str) -> str:
+def _from_root(site: Pages, page: str) -> str:
     path = Path(page).resolve()
     if not path.is_relative_to(site.root):
         raise ProofError(f"{page}: is not below {site.root}; name a page of the site")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from proof.example.examples import Example
 from proof.example.place import series
 from proof.kernel.protocol import HOST
-from proof.page.site import Site
+from proof.page.pages import Pages, open_pages
 from proof.record.agreement import disagreements
 from proof.record.digest import digest
 from proof.record.matrix import Column, columns, named, rows, run_column
@@ -32,7 +32,7 @@ def add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _verify(options: argparse.Namespace) -> int:
-    site = Site(options.config)
+    site = open_pages(options.config)
     examples = rows(site)
     known = columns()
     doubts = [str(each) for each in disagreements(shelf(site.records).all(), known)]
@@ -47,7 +47,7 @@ def _verify(options: argparse.Namespace) -> int:
     return int(bool(doubts or faults))
 
 
-def _differences(column: Column, examples: Sequence[Example], site: Site) -> Iterator[str]:
+def _differences(column: Column, examples: Sequence[Example], site: Pages) -> Iterator[str]:
     """Yield how the column differs from the records."""
     name, command = column.setting.name, site.settings.matrix_command
     here = ".".join(map(str, series(column.facts.get("kernel", ""))))

@@ -11,7 +11,6 @@ from proof.example.comparison import ANY_TEXT, says_nothing
 from proof.page.blocks import Block
 from proof.page.origins import Origin
 
-PROMPT = "$ "
 CONTINUATION = "> "
 STATUS = "echo $?"
 _SUDO = re.compile(r"(?:^|[;&|({!]|\b(?:do|then|else|time|while|until|if))\s*sudo\s", re.MULTILINE)
@@ -70,40 +69,42 @@ class Command:
 def read_console(block: Block) -> list[Command]:
     """Split a console block into commands and their output.
 
-    A command begins at a line with the prompt `$ `; the lines directly below it that begin with
-    `> ` continue it, and everything up to the next prompt is output.
+    A command begins at a line with a prompt, as a rule `$ `; the lines directly below it that begin
+    with `> ` continue it, and everything up to the next prompt is output.
 
     Raises:
         ProofError: The block has no command, or begins with something else than one.
     """
     commands: list[Command] = []
-    lines = block.lines
-    if lines and lines[0].startswith("# "):
+    lines, prompts = block.lines, block.prompts
+    if lines and lines[0].startswith("# ") and "# " not in prompts:
         raise ProofError(
             "the prompt `# ` takes the reader to be root; write `$ ` and begin what needs"
             " privilege with `sudo`",
             block.start,
         )
-    if not any(line.startswith(PROMPT) for line in lines):
+    if not any(line.startswith(prompts) for line in lines):
         raise ProofError(
-            "this console block holds no command; begin each with the prompt `$ `, or mark the"
-            " block { .illustration } with the language `text`",
+            f"this console block holds no command; begin each with the prompt `{prompts[0]}`, or"
+            " mark the block { .illustration } with the language `text`",
             block.start,
         )
     number = 0
     while number < len(lines):
-        if not lines[number].startswith(PROMPT):
+        prompt = next((p for p in prompts if lines[number].startswith(p)), None)
+        if prompt is None:
             raise ProofError(
-                "output without a command before it; begin the block with a command at `$ `",
+                "output without a command before it; begin the block with a command at"
+                f" `{prompts[0]}`",
                 block.origin(number),
             )
-        index, typed = number, [lines[number][len(PROMPT) :]]
+        index, typed = number, [lines[number][len(prompt) :]]
         number += 1
         while number < len(lines) and _continues(lines[number]):
             typed.append(lines[number][len(CONTINUATION) :])
             number += 1
         first = number
-        while number < len(lines) and not lines[number].startswith(PROMPT):
+        while number < len(lines) and not lines[number].startswith(prompts):
             number += 1
         command = Command("\n".join(typed), lines[first:number], block, index, first)
         _check_end(command)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from proof.errors import ProofError
 from proof.example.illustration import check_illustration
-from proof.example.session import CONSOLE, Role, Session, role, sessions_of
-from proof.page.blocks import Block, Heading, Page
+from proof.example.session import Role, Session, role, sessions_of
+from proof.page.blocks import CONSOLE, Block, Heading, Page
 from proof.settings import Settings
 
 
@@ -69,7 +69,7 @@ def read_page(page: Page) -> Account:
     """
     examples, problems = find_examples(page)
     for heading, blocks in _sections(page).items():
-        named = heading is not None and _is_named_example(heading)
+        named = heading is not None and heading.example
         if not _is_example(blocks):
             problems += [_stray(b) for b in blocks if role(b) is Role.FILE]
         if named or any(role(b) in (Role.FILE, Role.CONSOLE) for b in blocks):
@@ -106,17 +106,13 @@ def _is_example(blocks: Sequence[Block]) -> bool:
     return any(role(b) is Role.CONSOLE for b in blocks)
 
 
-def _is_named_example(heading: Heading) -> bool:
-    return heading.text.startswith("Example")
-
-
 def _is_unrun(block: Block) -> bool:
     return role(block) is Role.ILLUSTRATION and block.language == CONSOLE
 
 
 def _section(block: Block) -> Heading | None:
     for heading in reversed(block.headings):
-        if _is_named_example(heading):
+        if heading.example:
             return heading
     return block.headings[-1] if block.headings else None
 

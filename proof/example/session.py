@@ -14,9 +14,8 @@ from proof.errors import ProofError
 from proof.example.commands import Command, read_console
 from proof.example.place import Place, condition
 from proof.example.variants import Variant, on, variant_of
-from proof.page.blocks import Block
+from proof.page.blocks import CONSOLE, Block
 
-CONSOLE = "console"
 ILLUSTRATION = "illustration"
 DIFFERS = "differs"
 

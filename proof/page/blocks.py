@@ -16,6 +16,13 @@ from proof.settings import Settings
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
+CONSOLE = "console"
+"""The language of every block of commands, whatever its author called it."""
+
+_SCRIPTS = frozenset({"bash", "sh", "shell", "zsh"})
+_CONTAINERS = frozenset({"li", "blockquote", "details", "td", "th", "dd"})
+_CONTAINER_CLASSES = frozenset({"admonition", "tabbed-block"})
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -30,6 +37,8 @@ class Heading:
     """Whether it stands in the page itself, not inside a tab, a list or an admonition."""
     requires: tuple[str, ...] = ()
     """What the section needs of a kernel: the words of the attribute `data-requires`."""
+    example: bool = False
+    """Whether it says that its section, with all below it, is an example."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Block:
         start: The place where the block begins, or None where that is not known.
         fence: The fence that it was made from; None for other blocks and where it is not known.
         offset: Where in the HTML its outermost element begins.
+        prompts: What a command may begin with.
     """
 
     number: int
@@ -69,6 +79,7 @@ class Block:
     start: Origin | None
     fence: Fence | None
     offset: int
+    prompts: tuple[str, ...]
 
     @property
     def text(self) -> str:
@@ -108,6 +119,7 @@ def parse(
     Raises:
         ProofError: A fenced block has no place in the HTML, or its text is not what was written.
     """
+    chosen = settings or Settings()
     soup = BeautifulSoup(html, "html.parser")
     offset = Offsets(html)
     headings: list[tuple[Heading, Tag]] = []
@@ -115,10 +127,10 @@ def parse(
     seen: set[int] = set()
     for tag in soup.find_all([*_HEADINGS, "pre"]):
         if tag.name != "pre":
-            headings.append((_heading(tag, len(headings), offset(tag), tag.parent is soup), tag))
+            headings.append((_heading(tag, len(headings), offset(_outer(tag)), chosen), tag))
         elif not tag.find_parent("td", class_="linenos"):  # a column of line numbers is no block
             around = tuple(_enclosing(tag, headings))
-            block = _block(tag, len(blocks), around, offset, tracker)
+            block = _block(tag, len(blocks), around, offset, tracker, chosen)
             if fault := _unseen_by_a_reader(tag):
                 raise ProofError(
                     f"a reader does not see this block ({fault}); show it, or take it out",
@@ -135,18 +147,49 @@ def parse(
                 fence.start,
             )
     unseen = tuple(tracker.unseen) if tracker else ()
-    chosen = settings or Settings()
     notes = soup.find("div", class_="footnote", recursive=False)
     end = offset(notes) if isinstance(notes, Tag) else len(html)
     return Page(path, tuple(blocks), tuple(h for h, _ in headings), chosen, unseen, end)
 
 
-def _heading(tag: Tag, number: int, offset: int, top: bool) -> Heading:
+def _heading(tag: Tag, number: int, offset: int, settings: Settings) -> Heading:
     text = "".join(
         str(s) for s in tag.strings if not s.find_parent("a", class_="headerlink")
     ).strip()
-    requires = tuple(str(tag.get("data-requires") or "").split())
-    return Heading(int(tag.name[1]), str(tag.get("id") or ""), text, number, offset, top, requires)
+    return Heading(
+        int(tag.name[1]),
+        _attribute(tag, "id"),
+        text,
+        number,
+        offset,
+        _container(tag) is None,
+        tuple(_attribute(tag, "data-requires").split()),
+        re.match(settings.example_heading, text) is not None,
+    )
+
+
+def _outer(heading: Tag) -> Tag:
+    """Return the heading, or the outermost of the sections that begin with it."""
+    outer = heading
+    while (around := outer.parent) and around.name == "section" and around.find(True) is outer:
+        outer = around
+    return outer
+
+
+def _attribute(heading: Tag, name: str) -> str:
+    """Return an attribute of a heading, or of the section that an extension wrapped it in."""
+    for tag in (heading, _outer(heading)):
+        if tag.get(name):
+            return str(tag[name])
+    return ""
+
+
+def _container(tag: Tag) -> Tag | None:
+    """Return what encloses an element and has sections of its own: a tab, a list, an admonition."""
+    for parent in tag.parents:
+        if parent.name in _CONTAINERS or _CONTAINER_CLASSES.intersection(_classes(parent)):
+            return parent
+    return None
 
 
 def _enclosing(tag: Tag, headings: Sequence[tuple[Heading, Tag]]) -> Iterator[Heading]:
@@ -157,7 +200,8 @@ def _enclosing(tag: Tag, headings: Sequence[tuple[Heading, Tag]]) -> Iterator[He
     parents = {id(parent) for parent in tag.parents}
     stack: list[Heading] = []
     for heading, heading_tag in headings:
-        if id(heading_tag.parent) in parents:
+        container = _container(heading_tag)
+        if container is None or id(container) in parents:
             while stack and stack[-1].level >= heading.level:
                 stack.pop()
             stack.append(heading)
@@ -209,13 +253,13 @@ def _block(
     headings: tuple[Heading, ...],
     offset: Offsets,
     tracker: Tracker | None,
+    settings: Settings,
 ) -> Block:
     outer = tag.find_parent("div", class_="highlight") or tag
     code = tag.find("code", recursive=False)
     text = tag.get_text()
     lines = tuple(text.rstrip("\n").split("\n"))
     names = {*_classes(outer), *_classes(tag), *(_classes(code) if code else ())}
-    language = next((n[9:] for n in sorted(names) if n.startswith("language-")), "text")
     classes = frozenset(n for n in names if not n.startswith("language-") and n != "highlight")
     title = outer.select_one("span.filename")
     marked = outer.get(FENCE_ATTRIBUTE) or tag.get(FENCE_ATTRIBUTE)
@@ -227,9 +271,10 @@ def _block(
         origins = _place(fence, lines)
     elif tracker:
         start = tracker.locate(lines) or Origin(tracker.path, 1)
+    named = next((n[9:] for n in sorted(names) if n.startswith("language-")), "text")
     return Block(
         number,
-        language,
+        _language(named, lines, settings),
         title.get_text().strip() if title else None,
         lines,
         classes,
@@ -239,23 +284,30 @@ def _block(
         start,
         fence,
         offset(outer),
+        settings.prompts,
     )
 
 
+def _language(named: str, lines: Sequence[str], settings: Settings) -> str:
+    """Return the language of a block; that of commands has one name, whatever the author's."""
+    if named in settings.console_languages and (
+        named not in _SCRIPTS or lines[0].startswith(settings.prompts)
+    ):
+        return CONSOLE
+    return named
+
+
 def _place(fence: Fence, lines: Sequence[str]) -> tuple[Origin | None, ...]:
-    """Pair the rendered lines with those between the fences, of which they must be a copy."""
+    """Pair the rendered lines with those between the fences.
+
+    An extension may have changed them (made links of some, say): then they are paired as long as
+    there are as many. What a reader gets is what is rendered.
+    """
     written = list(fence.lines)
     while written and not written[0][0].strip() and lines[0].strip():
         written.pop(0)  # Pygments drops empty lines at the top
-    if written:
-        # Neither does Pygments keep the mark that some editors put at the beginning of a file.
-        written[0] = written[0][0].removeprefix("\ufeff"), written[0][1]
-    copied = [text.rstrip() for text, _ in written[: len(lines)]]
-    left = [text for text, _ in written[len(lines) :] if text.strip()]
-    if left or (written and copied != [line.rstrip() for line in lines]):
-        raise ProofError(
-            "the rendered block is not what stands between the fences, so that a reader who copies"
-            " it gets something else; does another Markdown extension change it?",
-            fence.start,
-        )
-    return tuple(origin for _, origin in written[: len(lines)])
+    while written and len(written) > len(lines) and not written[-1][0].strip():
+        written.pop()
+    if len(written) == len(lines):
+        return tuple(origin for _, origin in written)
+    return ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from html import unescape
 from pathlib import Path
 
@@ -69,8 +70,26 @@ class Tracker:
         """The files that were included."""
         self.offset = offset
         self.root = root
+        self._page: list[Origin | None] | None = None
         self._origins: list[Origin | None] = []
         self._taken: list[tuple[int, int]] = []
+
+    def changed(self, written: Sequence[str], now: Sequence[str]) -> None:
+        """Take note that something (a plugin of the site) changed the lines of the page itself."""
+        if written == now:
+            return
+        self._page = []
+        for _, start, end, first, last in SequenceMatcher(
+            None, written, now, autojunk=False
+        ).get_opcodes():
+            places = [min(start + n, end - 1) for n in range(last - first)] if start < end else []
+            self._page += [self.written(place) for place in places] or [None] * (last - first)
+
+    def written(self, index: int) -> Origin | None:
+        """Return where the page's own line with this index (from 0) was written."""
+        if self._page is None:
+            return Origin(self.path, self.offset + 1 + index)
+        return self._page[index] if index < len(self._page) else None
 
     def name_of(self, path: Path) -> str:
         """Name a file from the root, or in full if it lies elsewhere."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import markdown
 from markdown.preprocessors import Preprocessor
+from pymdownx.highlight import HighlightExtension
 from pymdownx.snippets import SnippetExtension, SnippetPreprocessor
 from pymdownx.superfences import (
     SuperFencesBlockPreprocessor,
@@ -38,15 +39,23 @@ class _Snippets(SnippetPreprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         page = Path(self.tracker.path)
-        self._page = list(enumerate(lines, self.tracker.offset + 1))
+        self._page = lines
         self._files: list[Path] = [page]
         with tempfile.TemporaryDirectory(prefix="proof-") as folder:
             self._folder = Path(folder)
-            included: list[str] = super().run(self._mark(lines, 0, self.tracker.offset))
+            included: list[str] = super().run(self._mark(lines, 0))
         names = [self.tracker.path, *(self.tracker.name_of(file) for file in self._files[1:])]
         marks = [_MARK.search(line) for line in included]
-        self.tracker.remember([m and Origin(names[int(m[1])], int(m[2])) for m in marks])
+        self.tracker.remember(
+            [
+                m and (Origin(names[int(m[1])], int(m[2])) if int(m[1]) else self._own(int(m[2])))
+                for m in marks
+            ]
+        )
         return [_MARK.sub("", line) for line in included]
+
+    def _own(self, number: int) -> Origin | None:
+        return self.tracker.written(number - 1)
 
     def get_snippet_path(self, path: str) -> str | None:
         found: str | None = super().get_snippet_path(path)
@@ -60,7 +69,7 @@ class _Snippets(SnippetPreprocessor):
         copy = self._folder / str(number)
         if not copy.exists():
             lines = self._read(path, file).split("\n")
-            copy.write_text("\n".join(self._mark(lines, number, 0)), encoding=self.encoding)
+            copy.write_text("\n".join(self._mark(lines, number)), encoding=self.encoding)
         return str(copy)
 
     def _read(self, path: str, file: Path) -> str:
@@ -83,15 +92,15 @@ class _Snippets(SnippetPreprocessor):
                 return file.read_text(encoding=self.encoding)
             except (OSError, UnicodeDecodeError) as error:
                 fault = f"cannot be read ({error})"
-        line = next((number for number, text in self._page if path in text), None)
-        where = Origin(self.tracker.path, line) if line else self.tracker.path
+        index = next((index for index, text in enumerate(self._page) if path in text), None)
+        where = (index is not None and self.tracker.written(index)) or self.tracker.path
         raise ProofError(f"{where}: the included file {path!r} {fault}; include another")
 
-    def _mark(self, lines: list[str], file: int, offset: int) -> list[str]:
+    def _mark(self, lines: list[str], file: int) -> list[str]:
         """Mark all lines but empty ones (which `dedent` passes over) and Snippets' own notation."""
         marked: list[str] = []
         listing = False
-        for number, line in enumerate(lines, offset + 1):
+        for number, line in enumerate(lines, 1):
             notation = self.RE_ALL_SNIPPETS.match(line)
             if notation or listing or not line.strip():
                 marked.append(line)
@@ -108,8 +117,7 @@ class _PlainLines(Preprocessor):
     tracker: Tracker
 
     def run(self, lines: list[str]) -> list[str]:
-        numbers = range(self.tracker.offset + 1, self.tracker.offset + 1 + len(lines))
-        self.tracker.remember([Origin(self.tracker.path, n) for n in numbers])
+        self.tracker.remember([self.tracker.written(index) for index in range(len(lines))])
         return lines
 
 
@@ -141,8 +149,16 @@ class _RawFences(SuperFencesRawBlockPreprocessor):
         super()._store(source if self.code else "", code, start, end)
 
 
+def name_languages(md: markdown.Markdown) -> None:
+    """Let code blocks say their language in the HTML, whether or not the site asks for it."""
+    for extension in md.registeredExtensions:
+        if isinstance(extension, HighlightExtension):
+            extension.config["pygments_lang_class"][0] = extension.enabled = True
+
+
 def watch(md: markdown.Markdown, tracker: Tracker) -> None:
     """Put the watching preprocessors in the place of those they stand for."""
+    name_languages(md)
     plain = True
     for extension in list(md.registeredExtensions):
         if isinstance(extension, SuperFencesCodeExtension):

@@ -1,58 +1,63 @@
-"""Markdown to HTML: render a page as the site does, and know where its lines come from."""
+"""The pages of a MkDocs site: rendered as the site does, by its extensions, plugins and hooks."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import markdown
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import get_files
-from mkdocs.utils import meta
+from mkdocs.structure.files import File, Files, get_files, set_exclusions
+from mkdocs.structure.nav import get_navigation
+from mkdocs.structure.pages import Page as SitePage
+from mkdocs.structure.toc import get_toc
 
-from proof import settings
 from proof.errors import ProofError
-from proof.page.blocks import Page, parse
 from proof.page.origins import Tracker
+from proof.page.pages import Pages
 from proof.page.preprocessors import watch
 
 OWN = "proof.site"
 """The engine's own extension of Markdown, which writes what it must not depend on."""
 
 
-class Site:
-    """A MkDocs site, of which the engine uses the settings that decide how a page is rendered.
+class Site(Pages):
+    """A MkDocs site.
 
     Args:
         config_file: Path of mkdocs.yml; its directory is the root of the repository.
 
     Raises:
         ProofError: The file is missing or MkDocs refuses it, or a setting of the engine is wrong.
-
-    Attributes:
-        root: The root of the repository.
-        settings: What the repository sets for the engine.
     """
 
     def __init__(self, config_file: Path) -> None:
-        self.root = config_file.resolve().parent
+        super().__init__(config_file.resolve().parent)
         try:
             self.config: MkDocsConfig = load_config(str(config_file.resolve()))
-        except Exception as error:  # MkDocs has several bases for what it raises
+            self._leave_out(self.settings.without_plugins)
+            self._files = self._prepare()
+        except Exception as error:  # MkDocs, and each plugin, has several bases for what it raises
             raise ProofError(f"{config_file}: MkDocs cannot read its settings: {error}") from error
-        self.settings = settings.read(self.root)
-        self._pages: dict[str, tuple[Stamps, Page]] = {}
+        self.docs = Path(self.config["docs_dir"]).resolve().relative_to(self.root).as_posix()
 
-    @property
-    def records(self) -> Path:
-        """The directory of the records."""
-        return self.root / self.settings.records
+    def _leave_out(self, names: tuple[str, ...]) -> None:
+        plugins = [self.config.plugins.pop(name) for name in names if name in self.config.plugins]
+        for methods in self.config.plugins.events.values():
+            methods[:] = [m for m in methods if getattr(m, "__self__", None) not in plugins]
 
-    @property
-    def docs(self) -> str:
-        """The directory of the pages, from the repository's root."""
-        return Path(self.config["docs_dir"]).resolve().relative_to(self.root).as_posix()
+    def _prepare(self) -> Files:
+        """Do what a build does before it reads the first page."""
+        plugins = self.config.plugins
+        plugins.on_startup(command="build", dirty=False)
+        self.config = plugins.on_config(self.config)
+        plugins.on_pre_build(config=self.config)
+        files = get_files(self.config)
+        files.add_files_from_theme(self.config.theme.get_env(), self.config)
+        files = plugins.on_files(files, config=self.config)
+        set_exclusions(files, self.config)
+        plugins.on_nav(get_navigation(files, self.config), config=self.config, files=files)
+        return files
 
     def paths(self) -> list[str]:
         """List every Markdown page of the site, and those of the settings, from the root."""
@@ -62,65 +67,39 @@ class Site:
         found = sorted(page.relative_to(self.root).as_posix() for page in pages)
         return [*found, *(page for page in self.settings.pages if page not in found)]
 
-    def page(self, path: str) -> Page:
-        """Render a page, once for as long as neither it nor a file that it includes changes.
-
-        Raises:
-            ProofError: The page is missing, cannot be rendered, or its blocks cannot be placed.
-        """
-        known = self._pages.get(path)
-        if known is None or any(_stamp(file) != stamp for file, stamp in known[0].items()):
-            known = self._pages[path] = self._render(path)
-        return known[1]
-
-    def read(self, path: str) -> str:
-        """Read a page as it is written.
-
-        Raises:
-            ProofError: It is missing, or no text.
-        """
-        try:
-            return (self.root / path).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProofError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-
-    def _render(self, path: str) -> tuple[Stamps, Page]:
-        here = _stamp(self.root / path)
-        source = self.read(path)
-        text, _ = meta.get_data(source)
-        tracker = Tracker(path, source.count("\n") - text.count("\n"), self.root)
+    def _html(self, path: str, text: str, tracker: Tracker) -> str:
         md = markdown.Markdown(
             extensions=[e for e in self.config["markdown_extensions"] if e != OWN],
             extension_configs=self.config["mdx_configs"] or {},
         )
+        file = self._files.get_file_from_path(path.removeprefix(f"{self.docs}/"))
+        page = self._page(file) if file and path.startswith(f"{self.docs}/") else None
+        if page is not None:
+            written = text
+            text = self._before(page, text)
+            tracker.changed(written.split("\n"), text.split("\n"))
         watch(md, tracker)
-        try:
-            html = md.convert(text)
-        except ProofError:
-            raise
-        except Exception as error:  # whatever an extension raises, the page is what to look at
-            raise ProofError(f"{path}: cannot be rendered: {error}") from error
-        stamps = {self.root / path: here, **{file: _stamp(file) for file in tracker.included}}
-        return stamps, parse(html, path, tracker, self.settings)
+        html = md.convert(text)
+        if page is None:
+            return html
+        page.content, page.toc = html, get_toc(getattr(md, "toc_tokens", []))
+        return str(
+            self.config.plugins.on_page_content(
+                html, page=page, config=self.config, files=self._files
+            )
+        )
 
+    def _page(self, file: File) -> SitePage:
+        page = file.page or SitePage(None, file, self.config)
+        page = self.config.plugins.on_pre_page(page, config=self.config, files=self._files)
+        page.read_source(self.config)
+        return page
 
-Stamps = dict[Path, tuple[int, int] | None]
-"""The time and size of each file that a page was made from; None if it is not there."""
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        info = path.stat()
-    except OSError:
-        return None
-    return info.st_mtime_ns, info.st_size
-
-
-def open_site(config_file: Path) -> Site:
-    """Open a site once a process, unless its settings change, as its pages stay rendered."""
-    return _opened(config_file, _stamp(config_file))
-
-
-@lru_cache
-def _opened(config_file: Path, _: tuple[int, int] | None) -> Site:
-    return Site(config_file)
+    def _before(self, page: SitePage, text: str) -> str:
+        changed = self.config.plugins.on_page_markdown(
+            page.markdown if page.markdown is not None else text,
+            page=page,
+            config=self.config,
+            files=self._files,
+        )
+        return str(changed)

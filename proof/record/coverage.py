@@ -19,7 +19,7 @@ from proof.example.examples import Account, Example, read_page
 from proof.example.place import Place
 from proof.example.session import Role, Session, role
 from proof.page.blocks import Block
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.digest import digest
 from proof.record.record import Record, Run, read_all
 
@@ -88,7 +88,7 @@ class Coverage:
         return 100 if self.whole else min(99, 100 * good // max(1, len(self.lines)))
 
 
-def cover(site: Site) -> Coverage:
+def cover(site: Pages) -> Coverage:
     """Account for every block of every page of a site."""
     known = {record.hash: record for record in read_all(site.records) if record.shown}
     pages: dict[str, tuple[Line, ...]] = {}

@@ -16,7 +16,7 @@ from proof.example.examples import Example, read_page
 from proof.example.place import Place
 from proof.kernel.choose import all_kernels, choose
 from proof.kernel.protocol import HOST, Kernel, column_name
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.digest import distinct
 from proof.record.record import AS_SHOWN
 from proof.run.prove import Proof, prove
@@ -110,7 +110,7 @@ def named(name: str) -> Setting:
     return known[name]
 
 
-def rows(site: Site) -> list[Example]:
+def rows(site: Pages) -> list[Example]:
     """Return all examples of a site, each once.
 
     Raises:
@@ -128,7 +128,7 @@ def rows(site: Site) -> list[Example]:
 def fill(
     chosen: Sequence[Setting],
     examples: Sequence[Example],
-    site: Site,
+    site: Pages,
     workers: int,
     tell: Callable[[Column], None] = lambda column: None,
 ) -> list[Column]:
@@ -153,7 +153,7 @@ def fill(
         return list(pool.map(run, chosen))
 
 
-def run_column(setting: Setting, examples: Sequence[Example], site: Site) -> Column:
+def run_column(setting: Setting, examples: Sequence[Example], site: Pages) -> Column:
     """Run all examples in a setting; whatever goes wrong is in the answer."""
     column = Column(setting)
     started = time.monotonic()
@@ -166,7 +166,7 @@ def run_column(setting: Setting, examples: Sequence[Example], site: Site) -> Col
 
 
 def _run_all(
-    column: Column, kernel: Kernel, examples: Sequence[Example], site: Site, started: float
+    column: Column, kernel: Kernel, examples: Sequence[Example], site: Pages, started: float
 ) -> None:
     try:
         refusal = kernel.refusal()

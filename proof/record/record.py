@@ -17,7 +17,7 @@ from proof.example.commands import Command
 from proof.example.comparison import decode, matches
 from proof.example.examples import Example
 from proof.example.place import Place, series
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.digest import digest
 from proof.record.tested import digests
 from proof.record.tools import versions
@@ -118,7 +118,7 @@ def _is_session_shown(commands: Sequence[Command], outputs: Sequence[str]) -> bo
     )
 
 
-def path_of(example: Example, site: Site) -> Path:
+def path_of(example: Example, site: Pages) -> Path:
     """Return where an example's record is kept.
 
     Args:
@@ -187,7 +187,7 @@ def read_all(records: Path) -> Iterator[Record]:
 
 def write(
     proof: Proof,
-    site: Site,
+    site: Pages,
     result: str = AS_SHOWN,
     said: Mapping[str, str] | None = None,
 ) -> Path:
@@ -231,7 +231,7 @@ def write(
     return path
 
 
-def _run(proof: Proof, site: Site, result: str, said: Mapping[str, str] | None) -> Run:
+def _run(proof: Proof, site: Pages, result: str, said: Mapping[str, str] | None) -> Run:
     if said is None:
         outputs = {
             session.label: [_text(outcome, run.directory) for outcome in run.outcomes]

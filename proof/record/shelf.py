@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proof.errors import ProofError
 from proof.example.examples import Example
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.digest import digest
 from proof.record.record import Record, is_shown, path_of, read, read_all
 
@@ -73,7 +73,7 @@ def shelf(folder: Path) -> Shelf:
     return Shelf(folder)
 
 
-def astray(examples: Sequence[Example], site: Site) -> Iterator[ProofError]:
+def astray(examples: Sequence[Example], site: Pages) -> Iterator[ProofError]:
     """Yield what is wrong between the examples of all pages and the records, either way.
 
     The build asks for the records of the site's own pages; README.md, say, is none of them.

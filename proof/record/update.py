@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proof.errors import ProofError
-from proof.example.commands import CONTINUATION, PROMPT, Command
+from proof.example.commands import CONTINUATION, Command
 from proof.example.comparison import ANY_LINES, align, decode, visible
 from proof.page.origins import Origin
 from proof.run.prove import Proof
@@ -73,7 +73,7 @@ def _replace(command: Command, new: Sequence[str], root: Path) -> None:
                 " text, or show `[..]` in its place",
                 command.origin,
             )
-        if line.startswith((PROMPT, "```", "~~~")) or (
+        if line.startswith((*block.prompts, "```", "~~~")) or (
             number == 0 and line.startswith(CONTINUATION)
         ):
             raise ProofError(
@@ -86,6 +86,10 @@ def _replace(command: Command, new: Sequence[str], root: Path) -> None:
         lines = file.read().splitlines(keepends=True)
     typed = lines[end.line - 1]
     text = typed.rstrip("\r\n")
+    if not text.rstrip().endswith(block.lines[last].rstrip()):
+        raise ProofError(
+            "an extension or a plugin of the site writes this block's text; edit it", command.origin
+        )
     newline = typed[len(text) :] or "\n"
     # What indents the block (or quotes it) stands before the command, too.
     prefix = text[: len(text) - len(block.lines[last])]

@@ -60,7 +60,7 @@ def _find(example: Example, records: Path, command: str) -> Record:
 def _end(page: Page, example: Example) -> int:
     """Return where in the HTML the example's section ends."""
     heading = example.heading
-    whole = heading is not None and heading.text.startswith("Example")
+    whole = heading is not None and heading.example
     for later in page.headings:
         if not later.top or (heading and later.number <= heading.number):
             continue

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from html import escape
 
 from proof.example.commands import read_console
-from proof.example.session import CONSOLE
-from proof.page.blocks import Page
+from proof.page.blocks import CONSOLE, Page
 
 _TAG = '<div class="'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.coverage import Coverage, Fate, count, cover
 from proof.site.report import link, page_with, row
 
@@ -18,7 +18,7 @@ _COLUMNS = {
 }
 
 
-def as_markdown(coverage: Coverage, site: Site, page: str) -> list[str]:
+def as_markdown(coverage: Coverage, site: Pages, page: str) -> list[str]:
     """Write the account as Markdown: what is missing, and a table of the pages.
 
     Args:
@@ -40,6 +40,6 @@ def as_markdown(coverage: Coverage, site: Site, page: str) -> list[str]:
     return lines
 
 
-def report(site: Site) -> list[str]:
+def report(site: Pages) -> list[str]:
     """Write the account of a site, for the page that has the marker."""
     return as_markdown(cover(site), site, page_with(MARKER, site))

@@ -12,9 +12,9 @@ from mkdocs.exceptions import BuildError
 
 from proof import settings
 from proof.errors import ProofError
-from proof.example.session import CONSOLE
 from proof.page.blocks import parse
-from proof.page.site import open_site
+from proof.page.pages import open_pages
+from proof.page.preprocessors import name_languages
 from proof.site import coverage_page, kernels_page
 from proof.site.badge import badges
 from proof.site.copying import copies
@@ -54,10 +54,11 @@ class _Reports(Preprocessor):
         self._config = config
 
     def run(self, lines: list[str]) -> list[str]:
+        name_languages(self.md)
         for marker in _REPORTS.keys() & set(lines):
             at = lines.index(marker)
             try:
-                report = _REPORTS[marker](open_site(self._config))
+                report = _REPORTS[marker](open_pages(self._config))
             except ProofError as error:
                 raise BuildError(str(error)) from error
             lines = [*lines[:at], "", *report, "", *lines[at + 1 :]]
@@ -70,11 +71,12 @@ class _Shown(Postprocessor):
         self._root = config.resolve().parent
 
     def run(self, text: str) -> str:
+        chosen = settings.read(self._root)
         # Most pages have no commands: do not parse them.
-        if f"language-{CONSOLE}" not in text:
+        if not any(f"language-{name}" in text for name in chosen.console_languages):
             return text
         try:
-            page = parse(text, settings=settings.read(self._root))
+            page = parse(text, settings=chosen)
             added = [*badges(page, self._root), *copies(page, text)]
         except ProofError as error:
             # The one exception that MkDocs reports in a line, with the page, and no traceback.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from proof.errors import ProofError
 from proof.example.examples import Example, read_page
-from proof.page.site import Site
+from proof.page.pages import Pages
 from proof.record.digest import digest, distinct
 from proof.record.record import AS_SHOWN, Run
 from proof.record.shelf import shelf
@@ -20,7 +20,7 @@ Column = tuple[str, ...]
 """What `Run.key` tells apart: the kernel's series, its architecture, what else the probe says."""
 
 
-def as_markdown(examples: Sequence[Example], site: Site, page: str) -> list[str]:
+def as_markdown(examples: Sequence[Example], site: Pages, page: str) -> list[str]:
     """Write the table as Markdown.
 
     Args:
@@ -74,7 +74,7 @@ def _cell(run: Run | None) -> str:
     return "✓" if run.result == AS_SHOWN else run.result
 
 
-def report(site: Site) -> list[str]:
+def report(site: Pages) -> list[str]:
     """Write the table of a site, for the page that has the marker."""
     examples = distinct(e for path in site.paths() for e in read_page(site.page(path)).examples)
     return as_markdown(examples, site, page_with(MARKER, site))

@@ -7,10 +7,10 @@ import re
 from pathlib import Path, PurePosixPath
 
 from proof.errors import ProofError
-from proof.page.site import Site
+from proof.page.pages import Pages
 
 
-def page_with(marker: str, site: Site) -> str:
+def page_with(marker: str, site: Pages) -> str:
     """Return the page, from the docs directory, that has a marker on a line of its own.
 
     Raises:
@@ -27,7 +27,7 @@ def row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _title_of(path: str, site: Site) -> str:
+def _title_of(path: str, site: Pages) -> str:
     """Name a page by its title, the first heading; a file outside the docs by its path."""
     name = PurePosixPath(path)
     if not name.is_relative_to(site.docs):
@@ -36,7 +36,7 @@ def _title_of(path: str, site: Site) -> str:
     return heading[1] if heading else f"`{name.stem}`"
 
 
-def link(path: str, site: Site, page: str, heading: str = "") -> str:
+def link(path: str, site: Pages, page: str, heading: str = "") -> str:
     """Write a link to a page, or just the name of what is not on the site.
 
     Args:

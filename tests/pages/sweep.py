@@ -20,7 +20,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, 
 
 from proof.example.commands import read_console
 from proof.page.blocks import Block
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from tests.pages.browser import ARGUMENTS, chromium, paths_of, serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -208,7 +208,7 @@ def _wanted(block: Block) -> str:
 
 
 def _blocks() -> Iterable[tuple[str, tuple[Block, ...]]]:
-    site = open_site(ROOT / "mkdocs.yml")
+    site = open_pages(ROOT / "mkdocs.yml")
     for page in site.paths():
         if page.startswith(f"{site.docs}/"):
             inside = page.removeprefix(f"{site.docs}/").removesuffix(".md")

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page
 
 from proof.example.commands import read_console
 from proof.example.comparison import align, decode
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from proof.run.shell import repeat
 from tests.pages.browser import Reader, reading
 from tests.proof.scratch import chosen as kernel
@@ -69,7 +69,7 @@ def test_what_the_copy_buttons_give_is_the_example(reader: Reader, label: str) -
     (done,) = repeat(files, ["\n".join(commands)], kernel()).outcomes
     printed = decode(done.output)
     assert done.status == 0, printed
-    source = open_site(ROOT / "mkdocs.yml").page(f"docs/{PAGE.rstrip('/')}.md")
+    source = open_pages(ROOT / "mkdocs.yml").page(f"docs/{PAGE.rstrip('/')}.md")
     shown = [
         line
         for block in source.blocks

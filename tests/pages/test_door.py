@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from bs4 import BeautifulSoup
 
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = ROOT / "mkdocs.yml"
@@ -24,7 +24,7 @@ CONFIG = ROOT / "mkdocs.yml"
 
 def test_readme_and_home_show_the_same_program() -> None:
     """Both have the files of examples/home, and the same commands and output."""
-    site = open_site(CONFIG)
+    site = open_pages(CONFIG)
     pages = [site.page(path).blocks for path in ("README.md", "docs/index.md")]
     readme, home = ({block.title or "": block.text.strip() for block in each} for each in pages)
     files = {path.name: path.read_text().strip() for path in (ROOT / "examples/home").iterdir()}

@@ -15,7 +15,7 @@ from proof.example.examples import Account, Example, read_page
 from proof.kernel.choose import chosen_name
 from proof.kernel.fitting import Fitting
 from proof.kernel.protocol import HOST, Kernel
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from proof.record.agreement import disagreements
 from proof.record.digest import distinct
 from proof.record.matrix import columns
@@ -31,7 +31,7 @@ _ran_on_kernel: list[str] = []
 def _accounts() -> dict[str, Account | ProofError]:
     """Read every page; a page that cannot be read becomes a test that fails, not a crash."""
     accounts: dict[str, Account | ProofError] = {}
-    site = open_site(CONFIG)
+    site = open_pages(CONFIG)
     for path in site.paths():
         try:
             accounts[path] = read_page(site.page(path))
@@ -111,7 +111,7 @@ def test_example(
 
 def test_examples_and_records_belong_together() -> None:
     """Each example is recorded as it stands on its page, and no record is of anything else."""
-    site = open_site(CONFIG)
+    site = open_pages(CONFIG)
     found = [*astray(_EXAMPLES, site), *disagreements(list(read_all(site.records)), columns())]
     problems = [str(problem) for problem in found]
     if problems:

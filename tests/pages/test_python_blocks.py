@@ -11,14 +11,14 @@ from pytest_examples.config import ExamplesConfig
 
 from proof.errors import ProofError
 from proof.page.blocks import Block
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from tests.proof.scratch import Scratch
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def _blocks() -> list[Block]:
-    site = open_site(ROOT / "mkdocs.yml")
+    site = open_pages(ROOT / "mkdocs.yml")
     blocks: list[Block] = []
     for path in site.paths():
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 
 import userrb
-from proof.page.site import open_site
+from proof.page.pages import open_pages
 from proof.record.coverage import cover
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,7 +31,7 @@ def built(site: Path, page: str) -> Path:
 
 def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
     """On each page as many code blocks are read by the engine as stand in the HTML."""
-    pages = open_site(ROOT / "mkdocs.yml")
+    pages = open_pages(ROOT / "mkdocs.yml")
     for page in pages.paths():
         if not page.startswith("docs/"):
             continue
@@ -42,7 +42,7 @@ def test_the_engine_sees_every_block_of_the_built_site(site: Path) -> None:
 
 def test_the_account_counts_the_blocks_of_the_built_site(site: Path) -> None:
     """The account on the site has each code block in the HTML, and says 100 %."""
-    coverage = cover(open_site(ROOT / "mkdocs.yml"))
+    coverage = cover(open_pages(ROOT / "mkdocs.yml"))
     in_html = 0
     for html in sorted(site.rglob("*.html")):
         text = html.read_text()

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 PROBE = ROOT / "tools/kernel_probe.py"
 TABLE: dict[str, object] = {
+    "without_plugins": ["mkdocstrings"],
     "record_command": "make record",
     "matrix_command": "make matrix RECORD=1",
     "probe": str(PROBE),
