@@ -13,6 +13,8 @@ from proof.page.origins import Origin
 
 CONTINUATION = "> "
 STATUS = "echo $?"
+CTRL_C = "^C"
+"""What a terminal shows where a reader interrupts a program."""
 _SUDO = re.compile(r"(?:^|[;&|({!]|\b(?:do|then|else|time|while|until|if))\s*sudo\s", re.MULTILINE)
 
 
@@ -48,6 +50,13 @@ class Command:
     def needs_kernel(self) -> bool:
         """Whether its text says that it calls `sudo`; whether it did is seen when it has run."""
         return _SUDO.search(self.text) is not None
+
+    @property
+    def until(self) -> tuple[str, ...] | None:
+        """What the page shows before the reader interrupts the command; None if nobody does."""
+        if CTRL_C not in self.shown:
+            return None
+        return self.shown[: self.shown.index(CTRL_C)]
 
     def comparable(self, printed: Sequence[str]) -> list[str]:
         """Return the printed lines that a page can show: no block keeps empty lines at its end."""

@@ -156,7 +156,7 @@ def _judge(block: Block, settings: Settings) -> Iterator[ProofError]:
             block.start,
         )
         return
-    if block.fence and not block.fence.known:
+    if block.fence and not block.fence.known and block.language != CONSOLE:
         yield ProofError(
             f"no highlighting knows the language {block.fence.language!r}; correct its name, or"
             " write `text`",

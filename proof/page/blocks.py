@@ -272,6 +272,8 @@ def _block(
     elif tracker:
         start = tracker.locate(lines) or Origin(tracker.path, 1)
     named = next((n[9:] for n in sorted(names) if n.startswith("language-")), "text")
+    if fence and fence.language in settings.console_languages:
+        named = fence.language  # which Pygments need not know
     return Block(
         number,
         _language(named, lines, settings),

@@ -78,12 +78,13 @@ class Tracker:
         """Take note that something (a plugin of the site) changed the lines of the page itself."""
         if written == now:
             return
-        self._page = []
-        for _, start, end, first, last in SequenceMatcher(
-            None, written, now, autojunk=False
-        ).get_opcodes():
-            places = [min(start + n, end - 1) for n in range(last - first)] if start < end else []
-            self._page += [self.written(place) for place in places] or [None] * (last - first)
+        matcher = SequenceMatcher(None, written, now, autojunk=False)
+        page: list[Origin | None] = []
+        for _, start, end, first, last in matcher.get_opcodes():
+            for number in range(last - first):
+                # A line that was put in has no place; one that was changed has the old one's.
+                page.append(self.written(min(start + number, end - 1)) if start < end else None)
+        self._page = page
 
     def written(self, index: int) -> Origin | None:
         """Return where the page's own line with this index (from 0) was written."""

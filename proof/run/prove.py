@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from proof.example.place import Place
 from proof.example.session import DIFFERS, Session
 from proof.kernel import protocol
 from proof.kernel.protocol import Kernel
-from proof.run.shell import LIMIT, Outcome, Repeated, repeat
+from proof.run.shell import LIMIT, NOTHING, Given, Outcome, Repeated, repeat
 
 _REFERENCE = re.compile(
     r"""(?x)
@@ -23,6 +24,9 @@ _REFERENCE = re.compile(
     """
 )
 
+
+_INTERRUPTED = 128 + signal.SIGINT
+"""The status of a command that Ctrl-C ended."""
 
 _ENDS = 60
 """Lines that a message quotes from each end of an output or a diff."""
@@ -67,7 +71,14 @@ class Proof:
         return any(outcome.on_kernel for _, _, outcome in self.seen())
 
 
-def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool = True) -> Proof:
+def prove(
+    example: Example,
+    kernel: Kernel,
+    limit: float = LIMIT,
+    *,
+    check: bool = True,
+    given: Given = NOTHING,
+) -> Proof:
     """Repeat an example's sessions, each from its own empty directory.
 
     Args:
@@ -75,6 +86,7 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool
         kernel: Where commands that begin with `sudo` run.
         limit: Seconds for each session.
         check: Whether to try first if the kernel is fit for it.
+        given: What its sessions have beside what the page says.
 
     Raises:
         ProofError: The kernel is not fit for it.
@@ -87,7 +99,8 @@ def prove(example: Example, kernel: Kernel, limit: float = LIMIT, *, check: bool
     for session in example.sessions:
         files = {name: block.text for name, block in session.files.items()}
         commands = session.commands_on(place)
-        run = repeat(files, [command.text for command in commands], kernel, limit)
+        awaited = {n: c.until for n, c in enumerate(commands) if c.until is not None}
+        run = repeat(files, [c.text for c in commands], kernel, limit, given, awaited)
         runs.append(run)
         failures += _session_failures(example, session, commands, run)
     if not failures:
@@ -108,7 +121,8 @@ def _session_failures(
             body = _quote(printed)
             yield _failure(example, session, command, what, body=body, printed=printed)
             return
-        if outcome.status and not asked:
+        interrupted = command.until is not None and outcome.status == _INTERRUPTED
+        if outcome.status and not asked and not interrupted:
             what = (
                 f"this command failed with status {outcome.status}; if it is meant to, let"
                 f" `$ {STATUS}` follow it"

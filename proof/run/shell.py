@@ -13,20 +13,23 @@ import pwd
 import re
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tty
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from proof.errors import ProofError
 from proof.kernel import sudo
 from proof.kernel.protocol import Kernel
 from proof.kernel.sandbox import Free, confined
 from proof.run.directory import private_directory
+from proof.run.interrupt import Interrupts
 from proof.run.opened import Watch
 
 LIMIT = 60.0
@@ -57,6 +60,7 @@ __proof_typed=$1 __proof_end=$2 __proof_calls=$3
 read -r __proof_token
 exec </dev/null
 set --
+trap : INT
 __proof_status() { return "$1"; }
 declare -A __proof_jobs=()
 __proof_last=0 __proof_job=
@@ -128,8 +132,48 @@ class Repeated:
     left: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a session has beside what the page says.
+
+    Attributes:
+        files: The text of further files by their names, or a folder whose files are copied.
+        environment: Further variables. In PATH, folders that come after the session's own.
+    """
+
+    files: Mapping[str, str] | Path = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def put(self, home: Path) -> None:
+        """Put the files into the session's directory.
+
+        Raises:
+            ProofError: They cannot be read.
+        """
+        if not isinstance(self.files, Path):
+            _write(home, self.files)
+            return
+        try:
+            shutil.copytree(self.files, home, dirs_exist_ok=True)
+        except (OSError, shutil.Error) as error:
+            raise ProofError(f"{self.files}: cannot be copied for an example: {error}") from error
+
+    def extend(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return the session's environment with these variables."""
+        path = ":".join(filter(None, (env["PATH"], self.environment.get("PATH"))))
+        return {**env, **self.environment, "PATH": path}
+
+
+NOTHING = Given()
+
+
 def repeat(
-    files: Mapping[str, str], commands: Sequence[str], kernel: Kernel, limit: float = LIMIT
+    files: Mapping[str, str],
+    commands: Sequence[str],
+    kernel: Kernel,
+    limit: float = LIMIT,
+    given: Given = NOTHING,
+    awaited: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> Repeated:
     """Write the files into an empty directory and run the commands there.
 
@@ -138,6 +182,8 @@ def repeat(
         commands: The commands, which bash takes one at a time.
         kernel: Where those that begin with `sudo` run.
         limit: Seconds after which everything still running is killed.
+        given: What else the session has; a file of the page takes the place of one of these.
+        awaited: For the numbers of commands to interrupt, the lines that they print before.
     """
     with private_directory() as private:
         names = ("example", "home", "bin", "commands")
@@ -145,16 +191,8 @@ def repeat(
         for directory in folders:
             directory.mkdir()
             directory.chmod(0o755)  # whatever the umask; no other user comes to where they are
-        for name, text in files.items():
-            path = home / name
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8", newline="")
-            except OSError as error:
-                raise ProofError(
-                    f"the file {name!r} of an example cannot be written ({error.strerror}); give"
-                    " it another title"
-                ) from error
+        given.put(home)
+        _write(home, files)
         for number, command in enumerate(commands):
             (typed / f"{number:04}").write_text(command, encoding="utf-8", newline="")
         token, end = secrets.token_hex(8), f"{len(commands) - 1:04}"
@@ -179,13 +217,26 @@ def repeat(
         ):
             place.give(home)
             place.give(own)
-            env = environment(place.user, own, tools, token)
+            env = given.extend(environment(place.user, own, tools, token))
             started = time.monotonic()
-            output, reason = _drive(arguments, home, place, env, limit, mark, last)
+            output, reason = _drive(arguments, home, place, env, limit, mark, last, awaited)
             seconds = time.monotonic() - started
             opened = watch.opened()
         outcomes, ended = _outcomes(output, mark, len(commands), reason)
         return Repeated(outcomes, ended, str(home), opened, seconds, place.left)
+
+
+def _write(home: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = home / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise ProofError(
+                f"the file {name!r} of an example cannot be written ({error.strerror}); give"
+                " it another title"
+            ) from error
 
 
 def environment(user: pwd.struct_passwd, own: Path, tools: Path, token: str) -> dict[str, str]:
@@ -215,6 +266,7 @@ def _drive(
     limit: float,
     mark: str,
     last: bytes,
+    awaited: Mapping[int, Sequence[str]],
 ) -> tuple[bytes, str]:
     master, slave = os.openpty()
     terminal = os.fstat(slave)
@@ -226,7 +278,7 @@ def _drive(
     os.close(tell)
     try:
         with subprocess.Popen(
-            place.reader(["env", f"--chdir={home}", *arguments]),
+            place.reader(["env", f"--chdir={home}", "--default-signal=INT", *arguments]),
             env=env,
             stdin=told,
             stdout=slave,
@@ -236,8 +288,9 @@ def _drive(
         ) as shell:
             os.close(told)
             os.close(slave)  # so that the terminal ends with the last process that has it
+            interrupts = Interrupts(awaited, mark, lambda: os.killpg(shell.pid, signal.SIGINT))
             try:
-                return _read(master, shell, limit, last)
+                return _read(master, shell, limit, last, interrupts)
             finally:
                 _kill(shell)
                 if not place.ends_all:
@@ -247,7 +300,11 @@ def _drive(
 
 
 def _read(
-    master: int, shell: subprocess.Popen[bytes], limit: float, last: bytes
+    master: int,
+    shell: subprocess.Popen[bytes],
+    limit: float,
+    last: bytes,
+    interrupts: Interrupts,
 ) -> tuple[bytes, str]:
     """Read what the session prints up to the mark `last`, its end, or a limit."""
     output = bytearray()
@@ -259,6 +316,7 @@ def _read(
             # it wrote itself has a moment to arrive.
             ended = True
             deadline = min(deadline, time.monotonic() + _LAST_WORDS)
+        interrupts.look(output)
         if not select.select([master], [], [], 0.02)[0]:
             continue
         try:

@@ -491,3 +491,39 @@ def test_an_included_file_that_cannot_be_is_named(
     scratch.write("docs/index.md", '# Page\n\n```c\n--8<-- "examples/a.c"\n```\n')
     with pytest.raises(ProofError, match=rf"docs/index\.md:4: the included file .* {words}"):
         scratch.site().page("docs/index.md")
+
+
+def test_hooks_take_part(scratch: Scratch) -> None:
+    """A hook that changes lines and makes links of code does so before a file is written."""
+    scratch.write(
+        "hook.py",
+        """
+        import re
+
+        def on_page_markdown(markdown, **_):
+            return "An inserted line.\\n\\n" + markdown
+
+        def on_page_content(html, **_):
+            html = re.sub(r"\\[(\\w+)\\]\\(x\\.md\\)", r'<a href="x/">\\1</a>', html)
+            return re.sub(r"(<h2)", r"<section>\\1", html) + "</section>"
+        """,
+    )
+    with (scratch.root / "mkdocs.yml").open("a") as file:
+        file.write("hooks: [hook.py]\n")
+    account = scratch.page(
+        '# T\n\n## Example\n\n```text title="a"\nsee [f](x.md)\n```\n\n'
+        "```console\n$ cat a\nsee f\n```\n"
+    )
+    assert not account.problems
+    (example,) = account.examples
+    session = example.sessions[0]
+    assert session.files["a"].text == "see f\n"
+    assert str(session.files["a"].origin(0)) == "docs/index.md:6"
+    assert str(session.commands[0].origin) == "docs/index.md:10"
+
+
+def test_a_site_need_not_name_languages_in_its_html(scratch: Scratch) -> None:
+    """Blocks have their languages without pygments_lang_class."""
+    config = scratch.root / "mkdocs.yml"
+    config.write_text(config.read_text().replace("pygments_lang_class: true", "use_pygments: true"))
+    assert not scratch.problems(console("$ true"))

@@ -351,3 +351,36 @@ def test_a_job_that_fails_in_the_background_fails_the_example(scratch: Scratch) 
     (failure,) = scratch.prove(console("$ (exit 3) &", "$ sudo sleep 0.1")).failures
     assert "docs/index.md:" in failure
     assert "a command in the background had failed with status 3" in failure
+
+
+def test_ctrl_c_is_typed_where_the_page_shows_it(scratch: Scratch) -> None:
+    """`^C` interrupts a command once it has printed what stands above; it may say goodbye."""
+    proof = scratch.prove(
+        console(
+            "$ trap 'echo never' TERM; python3 -c \"",
+            "> import time",
+            "> try:",
+            ">     for n in range(1000):",
+            ">         print('tick', n, flush=True)",
+            ">         time.sleep(0.1)",
+            "> except KeyboardInterrupt:",
+            ">     print('bye')\"",
+            "tick 0",
+            "...",
+            "tick 3",
+            "...",
+            "^C",
+            "bye",
+            "$ sleep 100",
+            "^C",
+            "$ echo $?",
+            "130",
+        )
+    )
+    assert not proof.failures
+
+
+def test_an_interrupted_command_may_fail_by_the_interruption_only(scratch: Scratch) -> None:
+    """Another status than that of Ctrl-C is a failure, as of any command."""
+    command = "bash -c 'trap \"exit 3\" INT; while :; do sleep 0.1; done'"
+    assert "status 3" in scratch.failure(console(f"$ {command}", "^C", "$ true"))
