@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from proof.cli import check, coverage, fresh, matrix, record, verify
+from proof.cli import check, coverage, fit, fresh, matrix, record, verify
 from proof.errors import ProofError
 
 
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="the mkdocs.yml of a site (default: the one here, if there is one)",
     )
     subcommands = parser.add_subparsers(required=True, metavar="command")
-    for module in (record, matrix, verify, fresh, check, coverage):
+    for module in (record, matrix, verify, fresh, fit, coverage, check):
         module.add(subcommands)
     options = parser.parse_args(arguments)
     try:

@@ -31,21 +31,35 @@ def check_illustration(block: Block, settings: Settings) -> None:
     Raises:
         ProofError: It does not parse, or nothing here can parse its language.
     """
-    # An author may write `py` or `yml`: Pygments knows all names of a language.
-    language = get_lexer_by_name(block.language).aliases[0]
-    check = _CHECKS.get(language)
-    if check is None:
+    if not is_known(block.language):
         raise ProofError(
             f"an illustration in {block.language} cannot be checked (known are"
             f" {', '.join(sorted(_CHECKS))}); make it `text`, or a file of an example",
             block.start,
         )
-    if fault := check(block, settings):
-        line, what = fault
-        line = min(line, len(block.lines) - 1)  # a parser may complain of the end of the text
+    if found := fault(block, settings):
+        line, what = found
         raise ProofError(
             f"this illustration is no valid {block.language}: {what}", block.origin(line)
         )
+
+
+def is_known(language: str) -> bool:
+    """Say whether `fault` can parse a language, by any of its names."""
+    return _name(language) in _CHECKS
+
+
+def fault(block: Block, settings: Settings) -> Fault:
+    """Return which line of a block, from 0, does not parse, and why; None if all do."""
+    if found := _CHECKS[_name(block.language)](block, settings):
+        line, what = found
+        return min(line, len(block.lines) - 1), what  # a parser may complain of the end of the text
+    return None
+
+
+def _name(language: str) -> str:
+    # An author may write `py` or `yml`: Pygments knows all names of a language.
+    return get_lexer_by_name(language).aliases[0]
 
 
 Fault = tuple[int, str] | None
@@ -122,8 +136,8 @@ def _bash_text(text: str) -> Fault:
 
 def _console(block: Block, _: Settings) -> Fault:
     for command in read_console(block):
-        if fault := _bash_text(command.text + "\n"):
-            return command.index + fault[0], fault[1]
+        if found := _bash_text(command.text + "\n"):
+            return command.index + found[0], found[1]
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,6 +107,14 @@ class OtherKernel:
                 raise told(error) from error
         return self._machine
 
+    def boot(self) -> None:
+        """Boot the machine, if it is not up.
+
+        Raises:
+            ProofError: As of `machine`.
+        """
+        _ = self.machine
+
     def refusal(self) -> str | None:
         """See `Kernel.refusal`."""
         return self._look().refusal
@@ -132,6 +141,39 @@ class OtherKernel:
         if done.returncode:
             raise ProofError(f"the probe of {self.name} failed: {done.stderr.strip()}")
         return Seen(done.stdout)
+
+    def run(self, words: Sequence[str], cwd: Path, limit: float, said: str = "") -> tuple[int, str]:
+        """Run a command as root; return its status and what it printed.
+
+        Args:
+            words: The command.
+            cwd: A folder whose files it finds; what becomes of them comes back.
+            limit: Seconds, after which it is killed, and the status is -1.
+            said: Its standard input.
+
+        Raises:
+            ProofError: The kernel could not be had, or was lost; the next command gets another.
+        """
+        machine = self.machine
+        try:
+            done = machine.run(
+                words,
+                cwd=cwd,
+                input=said,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=limit,
+                text=True,
+                errors="replace",
+            )
+            self._tidy(machine, cwd, None)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return -1, f"it did not end within {limit:g} seconds"
+        except otherkernel.Error as error:
+            self.close()
+            raise told(error) from error
+        return done.returncode, done.stdout
 
     @contextmanager
     def session(self, tools: Path, home: Path, place: Free) -> Iterator[None]:

@@ -131,7 +131,7 @@ def parse(
         elif not tag.find_parent("td", class_="linenos"):  # a column of line numbers is no block
             around = tuple(_enclosing(tag, headings))
             block = _block(tag, len(blocks), around, offset, tracker, chosen)
-            if fault := _unseen_by_a_reader(tag):
+            if (fault := _unseen_by_a_reader(tag)) and not (tracker and tracker.lenient):
                 raise ProofError(
                     f"a reader does not see this block ({fault}); show it, or take it out",
                     block.start,
@@ -140,7 +140,7 @@ def parse(
             if block.fence:
                 seen.add(block.fence.number)
     for number, fence in enumerate(tracker.fences if tracker else ()):
-        if number not in seen:
+        if number not in seen and not (tracker and tracker.lenient):
             raise ProofError(
                 "this fenced block is not on the rendered page (is it inside a comment, or"
                 " indented as code?); take it out, or make it a block of its own",

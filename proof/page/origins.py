@@ -70,6 +70,8 @@ class Tracker:
         """The files that were included."""
         self.offset = offset
         self.root = root
+        self.lenient = False
+        """Whether what is wrong with a block is left out, not raised."""
         self._page: list[Origin | None] | None = None
         self._origins: list[Origin | None] = []
         self._taken: list[tuple[int, int]] = []

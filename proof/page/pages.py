@@ -30,6 +30,8 @@ class Pages(ABC):
     """
 
     docs: str
+    lenient = False
+    """Whether what is wrong with a block is left out, not raised."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -80,6 +82,7 @@ class Pages(ABC):
         source = self.read(path)
         text, _ = meta.get_data(source)
         tracker = Tracker(path, source.count("\n") - text.count("\n"), self.root)
+        tracker.lenient = self.lenient
         try:
             html = self._html(path, text, tracker)
         except ProofError:

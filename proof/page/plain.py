@@ -111,7 +111,7 @@ def _fence(_: Any, tokens: Sequence[Token], index: int, __: Any, env: dict[str, 
     token = tokens[index]
     start, end = token.map or [0, 0]
     content = token.content.split("\n")[:-1]
-    if end - start - 2 != len(content):
+    if end - start - 2 != len(content) and not tracker.lenient:
         raise ProofError(
             f"{tracker.origin(start)}: this fence has no end; close it with {token.markup!r}"
         )
