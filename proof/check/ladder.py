@@ -132,8 +132,10 @@ class Ladder:
             return
         folder = self._fresh()
         (folder / "block").write_text(block.text, encoding="utf-8")
-        program = "bash" if block.language in _SCRIPTS else sys.executable
-        row.why = run(runner, [program, "block"], folder)
+        # A guest's commands are root's, and it has no sudo.
+        script = ["bash", "-c", 'sudo() { "$@"; }; . ./block']
+        words = script if block.language in _SCRIPTS else [sys.executable, "block"]
+        row.why = run(runner, words, folder)
         if not row.why:
             row.reached = Level.RUNS
 

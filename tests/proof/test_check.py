@@ -125,6 +125,12 @@ def test_what_cannot_be_read_does_not_stop_the_rest(
     ]
 
 
+def test_scripts_have_sudo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script runs as root in the guest, whether or not it asks for that."""
+    (tmp_path / "page.md").write_text("# T\n\n```bash\nsudo test $(id -u) = 0\n```\n")
+    assert [row["reached"] for row in check(capsys, tmp_path)] == ["runs"]
+
+
 def test_a_sites_own_code_is_not_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Hooks are not run; tabs are read, and links within code are what a reader sees."""
     (tmp_path / "mkdocs.yml").write_text("site_name: x\nhooks: [hook.py]\n")
