@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 141  # as of a shell: whoever read our output has gone
     except KeyboardInterrupt:
+        print("proof: interrupted", file=sys.stderr)
         return 130
     return status
 

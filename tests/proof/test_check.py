@@ -173,3 +173,19 @@ def test_strict_fails_where_a_block_falls_short(
     assert main(words) == 0
     assert main([*words, "--strict"]) == 1
     assert "page.md:3: json: found, of parses" in capsys.readouterr().out
+
+
+def test_ctrl_c_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who interrupts the check gets a line and the status of shells, and no half of a file."""
+    (tmp_path / "page.md").write_text("# T\n\n```json\n{}\n```\n")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("proof.check.ladder.fault", interrupt)
+    junit = tmp_path / "junit.xml"
+    assert main(["check", str(tmp_path), "--no-run", "--junitxml", str(junit)]) == 130
+    assert capsys.readouterr().err.endswith("proof: interrupted\n")
+    assert not junit.exists()
